@@ -104,6 +104,14 @@ export class Informer<T extends ApiObject> {
     if (known !== undefined || !isTold) this.put(object);
   }
 
+  /** Resolves when the copy has all that was stored at the call; what was deleted, the watch tells. */
+  async catchUp(signal: AbortSignal): Promise<void> {
+    // Its own first list may have been taken before.
+    await this.syncedPromise;
+    const { items } = await this.deps.client.list(this.resource, this.options, signal);
+    for (const item of items) this.noteWritten(item);
+  }
+
   /** Keeps the copy until `signal` aborts. Call once. */
   async run(signal: AbortSignal): Promise<void> {
     await this.keep(signal);

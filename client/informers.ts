@@ -43,6 +43,11 @@ export class Informers {
     await Promise.all([...this.byPlural.values()].map(({ informer }) => informer.whenSynced()));
   }
 
+  /** Resolves when all have what was stored at the call. */
+  async catchUp(signal: AbortSignal): Promise<void> {
+    await Promise.all([...this.byPlural.values()].map(({ informer }) => informer.catchUp(signal)));
+  }
+
   /** Keeps all copies until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     await using group = new TaskGroup(signal);

@@ -2,15 +2,16 @@ import { keyOf, type ApiObject } from '../api/types';
 import type { Informer } from './informer';
 
 /** Finds the objects under a key of the caller's making, without walking all of them. */
-export class KeyedIndex<T extends ApiObject> {
+export class KeyedIndex<T extends ApiObject> implements Disposable {
   private readonly groups = new Map<string, Map<string, T>>();
+  private readonly unsubscribe: () => void;
 
   /** `groupOf` gives undefined for what nobody looks for. */
   constructor(
     informer: Informer<T>,
     private readonly groupOf: (object: T) => string | undefined,
   ) {
-    informer.subscribe({
+    this.unsubscribe = informer.subscribe({
       onAdd: (object) => this.put(object),
       onUpdate: (object, previous) => {
         // Where it stays, it keeps its place among the others.
@@ -19,6 +20,12 @@ export class KeyedIndex<T extends ApiObject> {
       },
       onDelete: (object) => this.remove(object),
     });
+  }
+
+  /** It follows the informer no more. */
+  [Symbol.dispose](): void {
+    this.unsubscribe();
+    this.groups.clear();
   }
 
   in(group: string): readonly T[] {

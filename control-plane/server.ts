@@ -60,12 +60,19 @@ import { ConfiguredAuthentication } from './api-server/auth/configured-authentic
 import { issuerOf, OidcAuthenticator, userByFlags } from './api-server/auth/oidc';
 import { parseAuditPolicy } from './api-server/audit/policy';
 import { createApiServer, type ApiServer } from './api-server/api-server';
+import { expireEvents } from './api-server/objects/event-expiry';
 import { SERVER_CONFIG_FILE } from './backup/save';
 import { snapshotsOf } from './backup/snapshots-of';
 import { parseAddress, parseServerConfig, type ServerConfig } from './config';
-import { createControllers, runControllers } from './controllers';
+import {
+  createControllers,
+  runControllers,
+  type ControllersDeps,
+  type ControllersOptions,
+} from './controllers';
 import { ensureDefaultClasses } from './default-classes';
-import { memoryBudgetOf } from './memory-budget';
+import { LedScheduler, leaderMetrics, runAsLeader, termOf } from './leader';
+import { memoryBudgetOf, type MemoryBudget } from './memory-budget';
 import { createNodesServer, type NodesServer } from './nodes';
 import { Encryption } from './encryption/encryption';
 import { EncryptionKeys } from './encryption/encryption-keys';
@@ -76,9 +83,19 @@ import { writeKubeconfig } from './pki/kubeconfig';
 import { openPki, type Pki } from './pki/pki';
 import { createRegistry } from './registry';
 import { createResourceMetrics } from './resource-metrics';
-import { createScheduler, parseSchedulerConfiguration, type Scheduler } from './scheduler';
-import { createWatchCaches, openStore } from './store';
-import { ensureSystemServices, keepSystemServices } from './system-services';
+import {
+  createScheduler,
+  parseSchedulerConfiguration,
+  type Scheduler,
+  type SchedulerDeps,
+} from './scheduler';
+import { openIdentity } from './server-identity';
+import { createWatchCaches, openStore, type Leading } from './store';
+import {
+  ensureSystemServices,
+  keepSystemServices,
+  type SystemServicesDeps,
+} from './system-services';
 import { linkedController } from '../lib/async/linked-controller';
 
 const VERSION = process.env['DHOW_VERSION'] ?? '0.0.0';
@@ -137,6 +154,7 @@ export const runServer = async (
             quotaBytes: config.etcdQuotaMib * 1024 * 1024,
           }
         : { endpoints: config.etcdEndpoints }),
+      identity: await openIdentity(join(config.dataDir, 'server-id')),
       recordFile: join(config.dataDir, 'store.json'),
       isHistoryAccepted: config.acceptEtcdHistory,
       cipher: encryption.ring,
@@ -186,18 +204,16 @@ const serve = async (
     historyBytesMax: budget.historyBytes,
   });
   await using registry = await createRegistry({ ...shared, dir: join(config.dataDir, 'registry') });
+  const { leading } = opened;
   const apiClient = lateBound<ApiClient>('the API');
+  const leadersClient = lateBound<ApiClient>('the API of the leader');
   const nodeConnections = lateBound<NodeConnections>('the nodes server');
   const faults = faultsOf(log, apiClient.proxy);
   const informers = new Informers({ ...shared, faults, client: apiClient.proxy });
   const views = viewsIn(informers);
-  const scheduler = createScheduler({
-    ...{ ...shared, ...(await schedulerConfigurationOf(config, log)) },
-    client: apiClient.proxy,
-    ...{ dir: join(config.dataDir, 'decisions'), podClassBytes: budget.podClassBytes },
-    ...{ ...views, ...selectorViewsIn(informers) },
-    faults,
-  });
+  const client = leadersClient.proxy;
+  const placing = { ...shared, ...views, ...selectorViewsIn(informers), faults, client };
+  const scheduler = new LedScheduler(leading, await schedulersBy(config, log, budget, placing));
   const connections = nodeConnections.proxy;
   await using metrics = createResourceMetrics({ ...views, connections, clock });
   await using audit = await openAudit(config, log);
@@ -213,7 +229,7 @@ const serve = async (
     lag: () => monitor.histogram,
     virtualResources: [...answersOf(scheduler), ...metrics.resources, encryptionKeys],
     placements: scheduler.placements,
-    moreMetrics: [scheduler.metrics, ...tracing.metrics, ...snapshots],
+    moreMetrics: [scheduler, leaderMetrics(leading), ...tracing.metrics, ...snapshots],
     ...{ registry, objectFaults: faults },
     certificates: () => pki.lives(),
     ...{ ...timesOf(config), ...authentication.deps },
@@ -221,23 +237,26 @@ const serve = async (
     version: VERSION,
   });
   apiClient.bind(server.client);
+  leadersClient.bind(server.clientWithin(() => termOf(leading)));
   await using nodes = createNodesServer({
     ...{ ...shared, client: server.client, pki, tokens, issueToken: server.issueToken },
     ...{ ...views, ...usedByPods(informers), ...networkViewsIn(informers) },
     options: nodesOptionsOf(config),
   });
   nodeConnections.bind(nodes.connections);
-  const controllers = controllersFor({ config, network, log, pki }, server, informers, faults);
+  const tasks = leadersTasks({ config, network, log, pki }, server, { client, informers, faults });
   await using group = new TaskGroup(signal);
   for (const part of [informers, authentication, encryptionKeys, ...snapshots])
     group.run((groupSignal) => part.run(groupSignal));
   const address = await server.listen(parseAddress(config.listen));
-  await startSystemObjects({ config, network, log }, server.client, address.port, group);
+  const systemServices = systemServicesOf({ config, network, log }, server.client, address.port);
+  await ensureSystem(systemServices, leading);
   const started = await announce({ config, pki, tokens, nodes, apiPort: address.port });
   const keeper = keeperFor({ config, log, pki }, { server, nodes }, started);
   group.run((groupSignal) => keepCertificates(keeper, groupSignal));
-  group.run((groupSignal) => runControllers(controllers, shared, groupSignal));
-  group.run((groupSignal) => scheduler.run(groupSignal));
+  tasks.push((each) => keepSystemServices({ ...systemServices, client }, each));
+  group.run((each) => runAsLeader(leading, { informers, scheduler, tasks }, each));
+  log.info({ url: started.url, agentsPort: started.agentsPort }, 'ready');
   onStarted(started);
   await group.wait();
 };
@@ -245,9 +264,41 @@ const serve = async (
 const snapshotsBy = (config: ServerConfig, log: Log, client: ApiClient) =>
   snapshotsOf({ ...{ config, client, clock, log }, version: VERSION });
 
+/** Makes a scheduler for each term in which this server leads. */
+const schedulersBy = async (
+  config: ServerConfig,
+  log: Log,
+  { podClassBytes }: MemoryBudget,
+  deps: SchedulerDeps,
+): Promise<() => Scheduler> => {
+  const configuration = await schedulerConfigurationOf(config, log);
+  const dir = join(config.dataDir, 'decisions');
+  return () => createScheduler({ ...deps, ...configuration, dir, podClassBytes });
+};
+
+/** What only the leader does, besides placing pods. To be made before the informers run. */
+const leadersTasks = (
+  parts: Pick<Parts, 'config' | 'network' | 'log' | 'pki'>,
+  { kinds: served }: ApiServer,
+  deps: Pick<ControllersDeps, 'client' | 'informers' | 'faults'>,
+): ((signal: AbortSignal) => Promise<void>)[] => {
+  const controllers = controllersFor(parts, { ...deps, served });
+  const { client } = deps;
+  const { log } = parts;
+  return [
+    (signal) => runControllers(controllers, { clock, random, log }, signal),
+    (signal) => expireEvents({ client, clock, log }, signal),
+  ];
+};
+
+/** What a cluster has from its beginning, besides what the API itself needs. */
+const ensureSystem = async (deps: SystemServicesDeps, { isFollowing }: Leading): Promise<void> => {
+  await ensureDefaultClasses(deps.client);
+  if (!isFollowing) await ensureSystemServices(deps);
+};
+
 /** What the scheduler tells of itself. */
-const answersOf = ({ decisions, explanations }: Pick<Scheduler, 'decisions' | 'explanations'>) =>
-  [decisions, explanations] as const;
+const answersOf = ({ decisions, explanations }: LedScheduler) => [decisions, explanations] as const;
 
 /** Traces if that is asked for; otherwise nothing of it is loaded. */
 const openTracingBy = async ({ tracingConfigFile: file, clusterName }: ServerConfig) => {
@@ -297,20 +348,16 @@ const viewsIn = (informers: Informers) => ({
   attachments: informers.of(VOLUME_ATTACHMENTS),
 });
 
-/** What a cluster has from its beginning, besides what the API itself needs. */
-const startSystemObjects = async (
+/** By what a cluster is reached from its beginning. */
+const systemServicesOf = (
   { config, network, log }: Pick<Parts, 'config' | 'network' | 'log'>,
   client: ApiClient,
   apiPort: number,
-  group: TaskGroup,
-): Promise<void> => {
-  await ensureDefaultClasses(client);
+): SystemServicesDeps => {
   const { host } = parseAddress(config.listen);
   const all = isAnyAddress(host) ? [...namesOf(host)].sort(ipv4First) : [host];
   const apiAddress = config.advertiseAddress ?? all.find(isReachable);
-  const deps = { client, network, apiAddress, apiPort, clock, log };
-  await ensureSystemServices(deps);
-  group.run((signal) => keepSystemServices(deps, signal));
+  return { client, network, apiAddress, apiPort, clock, log };
 };
 
 /** By others than this machine. */
@@ -424,13 +471,15 @@ const nodesOptionsOf = (config: ServerConfig) => ({
 
 const controllersFor = (
   { config, network, log, pki }: Pick<Parts, 'config' | 'network' | 'log' | 'pki'>,
-  { client, kinds: served }: ApiServer,
-  informers: Informers,
-  faults: ObjectFaults,
+  {
+    served,
+    ...deps
+  }: Pick<ControllersDeps, 'client' | 'informers' | 'faults'> & Pick<ControllersOptions, 'served'>,
 ) => {
+  const { client } = deps;
   const eventsFor = (component: string) => new ApiEventRecorder({ client, clock, log, component });
   return createControllers(
-    { clock, random, log, client, informers, eventsFor, faults },
+    { clock, random, log, eventsFor, ...deps },
     {
       served,
       caCertificate: pki.caCertificate,

@@ -235,7 +235,7 @@ const clientOf = (
 ): RestClient =>
   new RestClient({
     ...{ server: `https://${text}`, ca: caCertificate, cert: certificate, key },
-    ...{ token: undefined, skipTlsVerify: false, namespace: 'default', context: nodeName },
+    ...{ authorization: undefined, skipTlsVerify: false, namespace: 'default', context: nodeName },
     // Whatever address it is reached by, its certificate bears this name.
     tlsServerName: 'kubernetes',
   });

@@ -15,7 +15,7 @@ import type { LagHistogram } from '../../lib/event-loop-monitor';
 import type { Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
 import type { Tracing } from '../../lib/tracing/tracing';
-import type { Store } from '../store/store';
+import type { Store, Term } from '../store/store';
 import type { WatchCaches } from '../store/watch-cache';
 import type { AdmissionPlugin } from './admission/admission-plugin';
 import type { Auditor } from './audit/auditor';
@@ -50,7 +50,6 @@ import { KindRegistry } from './kinds/kind-registry';
 import { storeNameOf } from './kinds/served-kind';
 import { metricsResponse } from './metrics/metrics';
 import { RequestMetrics } from './metrics/request-metrics';
-import { expireEvents } from './objects/event-expiry';
 import { createObjectService, type ObjectService } from './objects/object-service';
 import { CONNECTION_REVIEWS, serveConnectionReview } from './network/connection-review';
 import { ExecGateway, type UpgradingConnection } from './pods/exec';
@@ -142,6 +141,8 @@ const DEFAULT_BUDGET: ApiServerBudget = {
 export interface ApiServer extends AsyncDisposable {
   /** The API for components in this process. Usable at once, without `listen`. */
   readonly client: ApiClient;
+  /** The same for what only the leader may do: its writes are refused once the term is over. */
+  readonly clientWithin: (term: () => Term) => ApiClient;
   /** What is served, which may change at any time. */
   readonly kinds: KindRegistry;
   /** A token of the pod's account, for the API where no audience is named; it ends with the pod. */
@@ -208,6 +209,7 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
   );
   return {
     client,
+    clientWithin: (term) => new InProcessClient(service, deps.tracing, term),
     kinds,
     issueToken: (...args) => issuePodToken(service, ...args),
     handle: (request) => handler.handle(request),
@@ -215,7 +217,6 @@ export const createApiServer = (deps: ApiServerDeps): ApiServer => {
     listen: async (address) => {
       await ensureSystemObjects(client);
       await customKinds.whenSynced();
-      background.run((signal) => expireEvents({ client, clock: deps.clock, log }, signal));
       return listener.listen(address);
     },
     renew: (tls) => listener.renew(tls),

@@ -12,6 +12,7 @@ import type {
   WatchOptions,
   WriteOptions,
 } from '../../client/api-client';
+import type { Term } from '../store/store';
 import type { Span, Tracing } from '../../lib/tracing/tracing';
 import { Permit } from './auth/permit';
 import { OwnPace } from './http/heavy-lane';
@@ -32,10 +33,14 @@ import { readScale, updateScale } from './rest/scale';
  * are the server's own and shared.
  */
 export class InProcessClient implements ApiClient {
-  /** `tracing` undefined: nothing is traced. */
+  /**
+   * `tracing` undefined: nothing is traced.
+   * @param term Of the writes of a leader, asked for each. Default: any server may make them
+   */
   constructor(
     private readonly service: ObjectService,
     private readonly tracing?: Tracing,
+    private readonly term?: () => Term,
   ) {}
 
   async get<T extends ApiObject>(
@@ -88,7 +93,7 @@ export class InProcessClient implements ApiClient {
     signal = NEVER,
   ): Promise<T> {
     const kind = this.kindOf(resource);
-    const context = contextOf(options, signal);
+    const context = this.contextOf(options, signal);
     return this.tracing === undefined || qualifiedName(resource) !== qualifiedName(PODS)
       ? this.createWith(kind, object, context)
       : this.createTraced(this.tracing, kind, object, context);
@@ -121,7 +126,7 @@ export class InProcessClient implements ApiClient {
     signal = NEVER,
   ): Promise<T> {
     const kind = this.kindOf(resource);
-    const context = contextOf(options, signal);
+    const context = this.contextOf(options, signal);
     const name = { namespace: object.metadata.namespace ?? '', name: object.metadata.name };
     if (options.subresource === 'scale')
       return (await updateScale(
@@ -146,7 +151,7 @@ export class InProcessClient implements ApiClient {
     options: WriteOptions = {},
     signal = NEVER,
   ): Promise<T> {
-    const context = contextOf(options, signal);
+    const context = this.contextOf(options, signal);
     if (options.subresource === 'scale')
       throw new Error('a scale is updated, not patched, in process');
     const change = { type, body, isForced: false };
@@ -161,7 +166,7 @@ export class InProcessClient implements ApiClient {
     signal = NEVER,
   ): Promise<void> {
     const kind = this.kindOf(resource);
-    await this.service.deleter.delete(kind, name, options, contextOf({}, signal));
+    await this.service.deleter.delete(kind, name, options, this.contextOf({}, signal));
   }
 
   async bind(
@@ -170,7 +175,27 @@ export class InProcessClient implements ApiClient {
     signal = NEVER,
   ): Promise<void> {
     const pods = this.kindOf(PODS);
-    await bindPod(this.service, pods, name, { nodeName, uid }, contextOf({}, signal));
+    await bindPod(this.service, pods, name, { nodeName, uid }, this.contextOf({}, signal));
+  }
+
+  private contextOf(
+    { fieldManager, dryRun, subresource }: WriteOptions,
+    signal: AbortSignal,
+  ): WriteContext {
+    return {
+      permit: Permit.system,
+      isDryRun: dryRun ?? false,
+      fieldManager: fieldManager ?? 'dhow',
+      subresource: subresource ?? '',
+      operation: 'Update',
+      tracksOwners: false,
+      isForced: false,
+      fieldValidation: 'Strict',
+      warnings: [],
+      pace: new OwnPace(),
+      ...(this.term === undefined ? {} : { term: this.term() }),
+      signal,
+    };
   }
 
   private kindOf<T extends ApiObject>(resource: Resource<T>): ServedKind {
@@ -193,22 +218,5 @@ const creationSpan = (tracing: Tracing, namespace: string): Span | undefined =>
       'k8s.namespace.name': namespace,
     },
   });
-
-const contextOf = (
-  { fieldManager, dryRun, subresource }: WriteOptions,
-  signal: AbortSignal,
-): WriteContext => ({
-  permit: Permit.system,
-  isDryRun: dryRun ?? false,
-  fieldManager: fieldManager ?? 'dhow',
-  subresource: subresource ?? '',
-  operation: 'Update',
-  tracksOwners: false,
-  isForced: false,
-  fieldValidation: 'Strict',
-  warnings: [],
-  pace: new OwnPace(),
-  signal,
-});
 
 const NEVER = new AbortController().signal;

@@ -162,7 +162,7 @@ const moveOn = async (
   const value = KeyValue.encode({
     // Of its own name: etcd counts the versions of a key.
     key: Buffer.from(`${RESTORED_PREFIX.toString()}${nextRevision}`),
-    ...{ createRevision: nextRevision, modRevision: nextRevision },
+    ...{ createRevision: nextRevision, modRevision: nextRevision, lease: 0n },
     value: Buffer.from(stringifyJson(record)),
   }).finish();
   await bolt.put([

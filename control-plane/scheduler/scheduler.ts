@@ -72,7 +72,7 @@ export interface Scheduler {
   readonly placements: Placements;
   /** For whoever collects metrics. */
   readonly metrics: Pick<SchedulerMetrics, 'lines'>;
-  /** Places pods until `signal` aborts. Call once, and on one server at a time. */
+  /** Places pods until `signal` aborts, and then follows its views no more. Call once. */
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -86,7 +86,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
   const eventsFor = recordersOf(deps);
   const segments = dir === undefined ? undefined : new Segments({ dir, clock, log });
   const decisions = new DecisionLog(segments);
-  const snapshot = snapshotAmid(views);
+  const { snapshot, indexes } = snapshotAmid(views);
   const journal = new Journal(snapshot);
   const volumes = volumesAmid(views, snapshot);
   const { queue, metrics, pluginMetrics, measured, lines } = measuredQueue(deps, profiles);
@@ -135,6 +135,7 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
       await group.wait();
     } finally {
       unsubscribe();
+      for (const index of indexes) index[Symbol.dispose]();
     }
   };
 
@@ -192,7 +193,7 @@ const measuredQueue = ({ clock, random, backoff }: SchedulerDeps, profiles: Prof
   return { queue, metrics, pluginMetrics, measured, lines };
 };
 
-const snapshotAmid = (views: Views): Snapshot => {
+const snapshotAmid = (views: Views) => {
   const budgets = new NamespaceIndex(views.budgets);
   const services = new NamespaceIndex(views.services);
   const snapshot: Snapshot = new Snapshot({
@@ -204,7 +205,7 @@ const snapshotAmid = (views: Views): Snapshot => {
       isClaimUsedOn: (claimKey, nodeName) => snapshot.isClaimUsedOn(claimKey, nodeName),
     }),
   });
-  return snapshot;
+  return { snapshot, indexes: [budgets, services] };
 };
 
 const volumesAmid = (views: Views, snapshot: Snapshot): VolumeView =>

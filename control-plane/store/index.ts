@@ -2,3 +2,5 @@
 export { openStore, type OpenedStore, type OpenStoreOptions } from './open-store';
 export { createWatchCaches } from './watch-caches';
 export { MemoryStore } from './memory-store';
+export type { Leading } from './etcd/leadership';
+export type { Term } from './store';

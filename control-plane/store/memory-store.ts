@@ -2,13 +2,15 @@ import type { ApiObject } from '../../api/types';
 import { EventLog } from './event-log';
 import { decodeObject, encodeObject, type EncodedObject } from './object-codec';
 import { compareKeys, type Store, type StoreKey, type StoreList, type WriteGuard } from './store';
-import type { StoredObject, StoreEvent, StoreProgress } from './store';
-import { keyConflict, keyExists, keyNotFound } from './store-errors';
+import type { StoredObject, StoreEvent, StoreProgress, Term } from './store';
+import { withinTerm } from './within-term';
+import { keyConflict, keyExists, keyNotFound, termIsOver } from './store-errors';
 import { snapshotVersion, versionOf } from './version';
 
 /** The store without a disk: for unit tests and simulation. Every write is its own revision. */
 export class MemoryStore implements Store {
   private revision = 1;
+  private termNumber = 0;
   private readonly resources = new Map<string, MemoryResource>();
 
   async get(key: StoreKey, signal?: AbortSignal): Promise<StoredObject | undefined> {
@@ -77,6 +79,20 @@ export class MemoryStore implements Store {
       changedVersion: this.of(resource).changedVersion,
       resourceVersion: snapshotVersion(this.revision),
     };
+  }
+
+  /** Another server leads: the number of its term. What is written within an earlier one is refused. */
+  beginTerm(): number {
+    return ++this.termNumber;
+  }
+
+  within(term: Term): Store {
+    return withinTerm(this, () => this.checkTerm(term));
+  }
+
+  /** @throws ServiceUnavailable when another server leads */
+  checkTerm({ number }: Term): void {
+    if (number !== this.termNumber) throw termIsOver();
   }
 
   /** Forgets history up to now: a watch from before is `Expired`. */

@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import { hasReason } from '../../api/errors';
 import { onAbort } from '../../lib/async/on-abort';
+import { linkedController } from '../../lib/async/linked-controller';
 import { TaskGroup } from '../../lib/async/task-group';
 import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
@@ -8,15 +10,15 @@ import { detectBehaviour, type EtcdBehaviour } from './etcd/behaviour';
 import { EtcdConnection } from './etcd/connection';
 import { Envelopes } from './etcd/envelope';
 import { EtcdStore } from './etcd/etcd-store';
-import { acquireLeadership, inheritLeadership, type Leadership } from './etcd/leadership';
-import { freeSpace, isOutOfSpace, keepCompacting, keepSpace } from './etcd/maintenance';
+import { Leadership, type Leading } from './etcd/leadership';
+import { freeIfFull, keepCompacting, keepSpace } from './etcd/maintenance';
 import { checkKeys } from './etcd/lost-keys';
 import { Reencryption, type ReencryptionDeps } from './etcd/reencryption';
 import { StoreRecord } from './etcd/store-record';
 import { checkSchema, claimSchema } from './etcd/store-schema';
 import { superviseEtcd, type SupervisedEtcd } from './etcd/supervise-etcd';
 import { ENCRYPTED_RESOURCE, type ValueCipher } from './encryption/value-cipher';
-import type { Store } from './store';
+import type { Store, Term } from './store';
 
 export interface OpenStoreOptions {
   /** An etcd that others run, `host:port` each. Without it the server runs one of its own. */
@@ -37,6 +39,10 @@ export interface OpenStoreOptions {
   readonly isLossAccepted?: boolean;
   /** Of this program: left in the store for others that cannot read it. */
   readonly release?: string;
+  /** Of this server, from one start to the next. Default: made up. */
+  readonly identity?: string;
+  /** How long a leader that etcd does not hear from stays it. Default 6 s, and 60 s in an etcd of our own. */
+  readonly leaseSeconds?: number;
   readonly etcdBinary?: string;
   readonly quotaBytes?: number;
   readonly clock: Clock;
@@ -48,9 +54,11 @@ export interface OpenStoreOptions {
 export interface OpenedStore extends AsyncDisposable {
   readonly store: Store;
   readonly behaviour: EtcdBehaviour;
+  /** Which of the servers leads: it campaigns by itself, and looks after etcd while it does. */
+  readonly leading: Leading;
   /**
-   * Aborts when another server has taken over, or etcd holds another history than before: this one
-   * can go on no more and has to exit. Its reason is an Error for the operator.
+   * Aborts when etcd holds another history than before, or work of the leader does not end with its
+   * term: this server can go on no more and has to exit. Its reason is an Error for the operator.
    */
   readonly lost: AbortSignal;
   /** There if there is a cipher. */
@@ -60,8 +68,8 @@ export interface OpenedStore extends AsyncDisposable {
 }
 
 /**
- * Connects to etcd, or starts one, takes over from an earlier server, and keeps history short.
- * Dispose after the caches and everything else that reads.
+ * Connects to etcd, or starts one, and campaigns for the lead among the servers that share it. As
+ * `signal` aborts the lead is given up. Dispose after the caches and everything else that reads.
  */
 export const openStore = async (
   options: OpenStoreOptions,
@@ -91,36 +99,42 @@ const open = async (
   const behaviour = await whenUp(options, () => detectBehaviour(connection, log, signal), signal);
   await whenUp(options, () => checkSchema(connection, signal), signal);
   const record = await whenUp(options, () => recordOf(options, connection, signal), signal);
-  const { fence } = await whenUp(options, () => lead(connection, log, signal), signal);
+  // Before anybody reads: etcd answers nobody meanwhile. One that others run is looked after by the leader.
+  if (etcd !== undefined) await whenUp(options, () => freeIfFull(connection, signal), signal);
   await whenUp(options, async () => record?.claim(signal), signal);
   const { release = '' } = options;
   await whenUp(options, () => claimSchema(connection, release, signal), signal);
   const lost = new AbortController();
-  const onFenced = () => {
-    log.error({}, 'another server has taken over: this one can write no more');
-    lost.abort(new Error('another server has taken over this store: stop one of the two'));
-  };
   onAbort(connection.replaced, () => {
     log.error({ err: connection.replaced.reason }, 'etcd was replaced: this server stops');
     lost.abort(connection.replaced.reason);
   });
+  const leading = leadershipIn(options, connection, etcd !== undefined, lost);
   const trustsProgress = behaviour.freshness === 'progress';
   const envelopes = new Envelopes(options.cipher);
   const deps = { connection, envelopes, clock, log };
-  const store = new EtcdStore({ ...deps, trustsProgress, fence, onFenced });
+  const onFenced = (term: Term) => leading.noteFenced(term);
+  const store = new EtcdStore({ ...deps, trustsProgress, onFenced });
   const reencryption = await whenUp(
     options,
     () => encrypting(options, { ...deps, store }, signal),
     signal,
   );
   const tasks = new TaskGroup();
+  tasks.run(async (taskSignal) => {
+    using either = linkedController(taskSignal, ...(signal === undefined ? [] : [signal]));
+    await leading.run(either.signal);
+  });
+  const leadersWork = (work: (signal: AbortSignal) => Promise<void>) =>
+    tasks.run((taskSignal) => leading.during(work, taskSignal));
   for (const task of [keepCompacting, keepSpace])
-    tasks.run((taskSignal) => task({ connection, clock, log }, taskSignal));
+    leadersWork((each) => task({ connection, clock, log }, each));
+  if (reencryption !== undefined) leadersWork((each) => reencryption.run(each));
   if (record !== undefined) tasks.run((taskSignal) => record.keep(taskSignal));
-  if (reencryption !== undefined) tasks.run((taskSignal) => reencryption.run(taskSignal));
   return {
     store,
     behaviour,
+    leading,
     lost: lost.signal,
     reencryption,
     get etcdPid() {
@@ -155,22 +169,19 @@ const recordOf = async (
   return StoreRecord.check({ connection, file: recordFile, isAccepted, clock, log }, signal);
 };
 
-/** A full etcd must not keep the server down: without it nobody could delete anything. */
-const lead = async (
+const leadershipIn = (
+  { identity = randomUUID(), leaseSeconds, clock, log }: OpenStoreOptions,
   connection: EtcdConnection,
-  log: Log,
-  signal: AbortSignal | undefined,
-): Promise<Leadership> => {
-  try {
-    // The alarm outlives a restart, even one that raised the quota.
-    if (await isOutOfSpace(connection, signal)) await freeSpace(connection, signal);
-    return await acquireLeadership(connection, signal);
-  } catch (error) {
-    if (!hasReason(error, 'InsufficientStorage')) throw error;
-    log.warn({ err: error }, 'etcd is full: starting read-only');
-    return inheritLeadership(connection, signal);
-  }
-};
+  isSole: boolean,
+  lost: AbortController,
+): Leadership =>
+  new Leadership({
+    ...{ connection, isSole, clock, log },
+    candidate: { identity, instance: randomUUID() },
+    leaseSeconds: leaseSeconds ?? (isSole ? SOLE_LEASE_SECONDS : LEASE_SECONDS),
+    onStuck: () =>
+      lost.abort(new Error("the leader's work does not end: this server must restart")),
+  });
 
 const startEtcd = async (options: OpenStoreOptions): Promise<SupervisedEtcd | undefined> => {
   const { endpoints, dataDir, runDir, etcdBinary, quotaBytes, clock, log } = options;
@@ -213,5 +224,8 @@ const unusable = (endpoints: readonly string[] = [], waitedMs: number, cause: un
   return new Error(`cannot use ${what}: tried for ${waitedMs / 1000} s`, { cause });
 };
 
+const LEASE_SECONDS = 6;
+/** Nobody waits for it: a slow disk must not end a term. */
+const SOLE_LEASE_SECONDS = 60;
 const START_TIMEOUT_MS = 30_000;
 const START_POLL_MS = 50;

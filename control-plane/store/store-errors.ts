@@ -1,4 +1,4 @@
-import { alreadyExists, conflict, notFound, type ApiError } from '../../api/errors';
+import { alreadyExists, ApiError, conflict, notFound } from '../../api/errors';
 import type { StoreKey } from './store';
 
 /** `deployments.apps` is the plural `deployments` in the group `apps`. */
@@ -15,3 +15,7 @@ export const keyExists = ({ resource, name }: StoreKey): ApiError =>
 
 export const keyConflict = ({ resource, name }: StoreKey): ApiError =>
   conflict(...splitResource(resource), name);
+
+/** A leader's write came after its term: nothing was written. */
+export const termIsOver = (): ApiError =>
+  new ApiError('ServiceUnavailable', 'this server does not lead any more: nothing was written');

@@ -54,6 +54,17 @@ export interface WriteGuard {
   readonly version: number;
 }
 
+/**
+ * A spell in which one server leads. What is written within it happens only while it lasts, whatever
+ * that server knows or believes.
+ */
+export interface Term {
+  /** That of a later leader is higher. */
+  readonly number: number;
+  /** Aborts when it is known to be over. */
+  readonly signal: AbortSignal;
+}
+
 /** The order of lists: by namespace, then name. */
 export const compareKeys = (a: StoreKey, b: StoreKey): number =>
   compareText(a.namespace, b.namespace) || compareText(a.name, b.name);
@@ -115,4 +126,7 @@ export interface Store {
 
   /** Linearizable, and cheap: what a cache needs to know that it is fresh though nothing happens. */
   progress(resource: string, signal?: AbortSignal): Promise<StoreProgress>;
+
+  /** The same store, where every write throws `ServiceUnavailable`, and does not happen, after the term. */
+  within(term: Term): Store;
 }

@@ -374,7 +374,6 @@ it('keeps every acknowledged write, once, while the way to etcd breaks', async (
     log: silentLog,
     envelopes: new Envelopes(),
     trustsProgress: etcd.opened.behaviour.freshness === 'progress',
-    fence: [],
     onFenced: () => undefined,
   });
   const client = await serve(store);

@@ -90,7 +90,7 @@ describe('a server under requests that are large', () => {
 });
 
 it(`lives in ${MEMORY_MB} MB while objects change without end`, async () => {
-  await using server = await startOwnServer(MEMORY_MB);
+  await using server = await startOwnServer({ memoryMb: MEMORY_MB });
   for (let i = 0; i < 6; i++) await server.ask('POST', MAPS, configMap(`c${i}`, { a: '' }));
   const deadlineMs = Date.now() + CHURN_MS;
   let updateCount = 0;

@@ -31,7 +31,6 @@ beforeEach(async () => {
     log: silentLog,
     envelopes: new Envelopes(),
     trustsProgress: etcd.opened.behaviour.freshness === 'progress',
-    fence: [],
     onFenced: () => undefined,
   });
   local = etcd.opened.store;

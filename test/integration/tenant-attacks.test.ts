@@ -54,7 +54,7 @@ const RULES = [
 ];
 
 beforeAll(async () => {
-  server = await startOwnServer(512);
+  server = await startOwnServer({ memoryMb: 512 });
   hook = await startWebhookServer((_path, _body, response) => MOODS[mood]?.(response));
   tenant = await makeTenant(server, 'attacker', RULES);
   other = await makeTenant(server, 'other');

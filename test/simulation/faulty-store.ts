@@ -8,6 +8,7 @@ import type {
   StoreKey,
   StoreList,
   StoreProgress,
+  Term,
   WriteGuard,
 } from '../../control-plane/store/store';
 import { keyConflict } from '../../control-plane/store/store-errors';
@@ -43,6 +44,9 @@ export class FaultyStore implements Store {
   trouble: StoreTrouble = CALM;
   /** Takes deletions only, as etcd beyond its quota. */
   isFull = false;
+  /** How often a former leader wanted to write. */
+  staleWriteCount = 0;
+  private term: Term | undefined;
   private readonly memory = new MemoryStore();
   private readonly objects = new Map<string, Map<string, ApiObject>>();
   private readonly listeners: WriteListener[] = [];
@@ -71,6 +75,33 @@ export class FaultyStore implements Store {
     this.memory.compact();
   }
 
+  /** Another server leads: its term, which ends when the next begins. */
+  beginTerm(): Term {
+    this.term = { number: this.memory.beginTerm(), signal: NEVER };
+    return this.term;
+  }
+
+  within(term: Term): Store {
+    const memory = this.memory.within(term);
+    const noted = <T>(write: Promise<T>): Promise<T> => {
+      if (term !== this.term) this.staleWriteCount++;
+      return write;
+    };
+    return {
+      get: (...args) => this.get(...args),
+      list: (...args) => this.list(...args),
+      watch: (resource, from, signal) => this.watch(resource, from, signal),
+      currentVersion: (...args) => this.currentVersion(...args),
+      progress: (...args) => this.progress(...args),
+      within: (other) => this.within(other),
+      create: (key, object, signal, guards) =>
+        noted(this.create(key, object, signal, guards, memory)),
+      update: (key, object, version, signal) =>
+        noted(this.update(key, object, version, signal, memory)),
+      delete: (key, version, signal) => noted(this.delete(key, version, signal, memory)),
+    };
+  }
+
   async get(key: StoreKey, signal?: AbortSignal): Promise<StoredObject | undefined> {
     await this.reach(signal);
     return this.memory.get(key, signal);
@@ -86,8 +117,9 @@ export class FaultyStore implements Store {
     object: ApiObject,
     signal?: AbortSignal,
     guards: readonly WriteGuard[] = [],
+    memory: Store = this.memory,
   ): Promise<StoredObject> {
-    return this.put(key, () => this.memory.create(key, object, signal, guards), signal);
+    return this.put(key, () => memory.create(key, object, signal, guards), signal);
   }
 
   update(
@@ -95,18 +127,20 @@ export class FaultyStore implements Store {
     object: ApiObject,
     expectedVersion: number,
     signal?: AbortSignal,
+    memory: Store = this.memory,
   ): Promise<StoredObject> {
     if (this.happens(this.trouble.conflict)) return Promise.reject(keyConflict(key));
-    return this.put(key, () => this.memory.update(key, object, expectedVersion, signal), signal);
+    return this.put(key, () => memory.update(key, object, expectedVersion, signal), signal);
   }
 
   async delete(
     key: StoreKey,
     expectedVersion: number,
     signal?: AbortSignal,
+    memory: Store = this.memory,
   ): Promise<StoredObject> {
     await this.reach(signal);
-    const last = await this.memory.delete(key, expectedVersion, signal);
+    const last = await memory.delete(key, expectedVersion, signal);
     this.note(key, undefined);
     return this.answered(last);
   }
@@ -180,4 +214,5 @@ export class FaultyStore implements Store {
 export const CALM: StoreTrouble = {
   ...{ refused: 0, ambiguous: 0, conflict: 0, slow: 0, late: 0 },
 };
+const NEVER = new AbortController().signal;
 const SLOW_MS = 2_000;

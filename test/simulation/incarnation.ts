@@ -8,7 +8,8 @@ export interface Death {
   readonly takesEffect: boolean;
 }
 
-type Kind = 'read' | 'write' | 'stream';
+/** `view`: what is returned is a way to the same. */
+type Kind = 'read' | 'write' | 'stream' | 'view';
 
 /** A process and its way to what outlives it. Once it is dead, nothing that is left of it changes anything. */
 export class Incarnation<T extends object> {
@@ -25,14 +26,7 @@ export class Incarnation<T extends object> {
     this.signal = this.stop.signal;
     this.group = new TaskGroup(this.signal);
     onAbort(parent, () => this.kill());
-    this.client = new Proxy(client, {
-      get: (target, key) => {
-        const call = (Reflect.get(target, key) as Call).bind(target);
-        const kind = kindOf(String(key));
-        if (kind === 'stream') return call;
-        return (...args: unknown[]) => this.pass(kind, () => call(...args) as Promise<unknown>);
-      },
-    });
+    this.client = this.wayTo(client, kindOf);
   }
 
   get isDead(): boolean {
@@ -58,6 +52,19 @@ export class Incarnation<T extends object> {
     await this.group[Symbol.asyncDispose]();
   }
 
+  private wayTo<U extends object>(given: U, kindOf: (method: string) => Kind): U {
+    return new Proxy(given, {
+      get: (target, key) => {
+        const call = (Reflect.get(target, key) as Call).bind(target);
+        const kind = kindOf(String(key));
+        if (kind === 'stream') return call;
+        if (kind === 'view')
+          return (...args: unknown[]) => this.wayTo(call(...args) as object, kindOf);
+        return (...args: unknown[]) => this.pass(kind, () => call(...args) as Promise<unknown>);
+      },
+    });
+  }
+
   private async pass(kind: Kind, call: () => Promise<unknown>): Promise<unknown> {
     if (this.isDead) throw DEAD;
     const { death } = this;
@@ -77,9 +84,11 @@ export const ofApi = (method: string): Kind =>
 export const ofStore = (method: string): Kind =>
   method === 'watch'
     ? 'stream'
-    : ['create', 'update', 'delete'].includes(method)
-      ? 'write'
-      : 'read';
+    : method === 'within'
+      ? 'view'
+      : ['create', 'update', 'delete'].includes(method)
+        ? 'write'
+        : 'read';
 
 type Call = (...args: unknown[]) => unknown;
 

@@ -28,7 +28,7 @@ import { createNodesServer, type NodesServer } from '../../control-plane/nodes';
 import type { openPki } from '../../control-plane/pki/pki';
 import { createScheduler, type SchedulerDeps } from '../../control-plane/scheduler';
 import { createWatchCaches } from '../../control-plane/store';
-import type { Store } from '../../control-plane/store/store';
+import type { Store, Term } from '../../control-plane/store/store';
 import type { Clock } from '../../lib/clock';
 import { lateBound } from '../../lib/late-bound';
 import { silentLog } from '../../lib/log';
@@ -37,6 +37,8 @@ import { Incarnation, ofApi, ofStore, type Death } from './incarnation';
 
 export interface ServerProcessDeps {
   readonly store: Store;
+  /** In which its scheduler and controllers write. */
+  readonly term: Term;
   readonly clock: Clock;
   readonly seed: number;
   readonly pki: Awaited<ReturnType<typeof openPki>>;
@@ -59,6 +61,8 @@ export class ServerProcess {
   private readonly controllers: Incarnation<ApiClient>[] = [];
   private readonly shared;
   private readonly spoiled: ApiClient;
+  /** Of the scheduler and the controllers. */
+  private readonly leaders: ApiClient;
   private readonly scheduler: ReturnType<typeof createScheduler>;
   private readonly caches: ReturnType<typeof createWatchCaches>;
   private nodes: NodesServer | undefined;
@@ -88,7 +92,8 @@ export class ServerProcess {
       version: '0.0.0',
     });
     this.spoiled = deps.spoil(this.api.client);
-    late.bind(this.spoiled);
+    this.leaders = deps.spoil(this.api.clientWithin(() => deps.term));
+    late.bind(this.leaders);
   }
 
   /** All begin to work; of agents only if there are any. */
@@ -148,7 +153,7 @@ export class ServerProcess {
 
   private startControllers(): void {
     const { pki } = this.deps;
-    const incarnation = new Incarnation(this.spoiled, ofApi, this.life.signal);
+    const incarnation = new Incarnation(this.leaders, ofApi, this.life.signal);
     const parts = { ...this.shared, client: incarnation.client };
     const informers = new Informers(parts);
     const eventsFor = (component: string) =>

@@ -148,6 +148,16 @@ export class World implements AsyncDisposable {
   }
 
   /**
+   * Another server leads, and the one before goes on as if it still did: it has been cut off, or was
+   * asleep. Returns what ends it.
+   */
+  changeLeader(): () => void {
+    const former = this.server;
+    this.openServer().run({ hasAgents: this.hasAgents });
+    return () => this.ends.push(former.ended());
+  }
+
+  /**
    * Lets virtual time pass, the nodes play their part, and checks at each step that none is
    * overcommitted.
    */
@@ -195,6 +205,7 @@ export class World implements AsyncDisposable {
   private openServer(): ServerProcess {
     const server = new ServerProcess({
       ...{ store: this.store, clock: this.clock, pki: this.pki },
+      term: this.store.beginTerm(),
       seed: this.seed + this.servers.length,
       podMetrics: podMetricsOf(() => this),
       ...(this.profiles === undefined ? {} : { profiles: this.profiles }),

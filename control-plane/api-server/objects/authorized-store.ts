@@ -7,7 +7,7 @@ import { checkStoredValueCount } from './object-size';
 import { RecentWrites } from './recent-writes';
 import { waitingOf, type WriteContext } from './write-context';
 
-type WriteRights = Pick<WriteContext, 'permit' | 'signal' | 'place' | 'pace' | 'span'>;
+type WriteRights = Pick<WriteContext, 'permit' | 'signal' | 'place' | 'pace' | 'span' | 'term'>;
 
 /**
  * The only way from a request to a write in the store: each write is held against what its request
@@ -46,7 +46,7 @@ export class AuthorizedStore {
     const form = await storedForm(kind, object, waiting);
     const stored = await spanning(
       rights.span?.child('Create etcd3'),
-      this.store.create(key, form, rights.signal, guards),
+      this.storeFor(rights).create(key, form, rights.signal, guards),
     );
     this.recent.note(stored);
     return presented(kind, stored, waiting);
@@ -65,7 +65,7 @@ export class AuthorizedStore {
     const form = await storedForm(kind, next, waiting);
     const stored = await spanning(
       rights.span?.child('GuaranteedUpdate etcd3'),
-      this.store.update(key, form, resourceVersion, rights.signal),
+      this.storeFor(rights).update(key, form, resourceVersion, rights.signal),
     );
     this.recent.note(stored);
     return presented(kind, stored, waiting);
@@ -76,10 +76,14 @@ export class AuthorizedStore {
     rights.permit.require('delete', kind.resource, old.key);
     const gone = await spanning(
       rights.span?.child('Delete etcd3'),
-      this.store.delete(old.key, old.resourceVersion, rights.signal),
+      this.storeFor(rights).delete(old.key, old.resourceVersion, rights.signal),
     );
     this.recent.forget(old.key);
     return presented(kind, gone, waitingOf(rights));
+  }
+
+  private storeFor({ term }: WriteRights): Store {
+    return term === undefined ? this.store : this.store.within(term);
   }
 
   /** What a write would answer; refuses what the store would. */

@@ -1,3 +1,4 @@
+import type { Term } from '../../store/store';
 import type { Span } from '../../../lib/tracing/tracing';
 import type { Permit } from '../auth/permit';
 import type { Yielding } from '../http/aside';
@@ -36,6 +37,8 @@ export interface WriteContext {
   readonly annotate?: Annotate;
   /** Absent where the request is not sampled. */
   readonly span?: Span;
+  /** What the leader does, it may do while it leads only. Absent for what any server does. */
+  readonly term?: Term;
   readonly signal: AbortSignal;
 }
 

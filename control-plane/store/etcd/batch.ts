@@ -1,13 +1,8 @@
-import {
-  type Compare,
-  type ResponseOp,
-  type TxnRequest,
-  type TxnResponse,
-} from '../../../proto/gen/etcd/rpc';
+import type { ResponseOp, TxnRequest, TxnResponse } from '../../../proto/gen/etcd/rpc';
 import type { KeyValue } from '../../../proto/gen/etcd/kv';
 import { encodeHead, setIndex } from './envelope';
-import { headKey } from './keys';
-import { deleteOp, isModifiedAt, putOp, rangeOp, txnOp } from './operations';
+import { headKey, LEADER_KEY } from './keys';
+import { deleteOp, isCreatedAt, isModifiedAt, putOp, rangeOp, txnOp } from './operations';
 
 /** One compare-and-swap on one object. */
 export interface Write {
@@ -19,6 +14,8 @@ export interface Write {
   readonly guards?: readonly { readonly key: Buffer; readonly revision: number }[];
   /** A sealed object, or undefined to delete. */
   readonly value: Buffer | undefined;
+  /** The revision at which the leader's key must have been created: what a leader writes needs its lead. */
+  readonly termRevision?: number;
 }
 
 export type WriteResult =
@@ -33,9 +30,12 @@ export type WriteResult =
     }
   | Conflict;
 
-/** The object, or its guard, was not at the expected revision. */
+/**
+ * The object, or its guard, was not at the expected revision; `fenced`: or might have been, but another
+ * server leads.
+ */
 export interface Conflict {
-  readonly outcome: 'conflict';
+  readonly outcome: 'conflict' | 'fenced';
   /** What it was, without its value. */
   readonly current: KeyValue | undefined;
   /** Etcd's revision then. */
@@ -44,30 +44,24 @@ export interface Conflict {
 
 /**
  * Independent writes in one transaction: each is nested, with its own comparison and result, and
- * all share one round trip and one fsync. The outer comparison fences: it fails for all. Beside the
+ * all share one round trip and one fsync. Those of a leader compare the leader's key, too. Beside the
  * writes goes one put of each resource's head, so that a watcher of a resource sees an event for
  * every revision that may concern it, and learns the indexes of deletions.
  *
  * @param withHeads False when etcd is out of space, where it takes deletions but no puts.
  */
-export const batchRequest = (
-  writes: readonly Write[],
-  fence: readonly Compare[],
-  withHeads = true,
-): TxnRequest => ({
-  compare: [...fence],
+export const batchRequest = (writes: readonly Write[], withHeads = true): TxnRequest => ({
+  compare: [],
   success: [...writes.map(nestedWrite), ...(withHeads ? headOps(writes) : [])],
   failure: [],
 });
 
-/** The result of each write in order; undefined when the fence held the batch back. */
+/** The result of each write in order. */
 export const batchResults = (
   writes: readonly Write[],
-  { header, succeeded, responses }: TxnResponse,
-): readonly WriteResult[] | undefined =>
-  succeeded
-    ? writes.map((_write, index) => nestedResult(responses[index], header?.revision ?? 0, index))
-    : undefined;
+  { header, responses }: TxnResponse,
+): readonly WriteResult[] =>
+  writes.map((write, index) => nestedResult(write, responses[index], header?.revision ?? 0, index));
 
 /** Where the indexes of deletions begin that no head tells of. Batches stay below. */
 export const HEADLESS_INDEX = 100;
@@ -77,15 +71,20 @@ export const sizeBytesOf = ({ key, value }: Write): number =>
 
 const OVERHEAD_BYTES = 64;
 
-const nestedWrite = ({ key, value, expectedRevision, guards = [] }: Write, index: number) => {
+const nestedWrite = (write: Write, index: number) => {
+  const { key, value, expectedRevision, guards = [], termRevision } = write;
   if (value !== undefined) setIndex(value, index);
+  const isLeaders = termRevision !== undefined;
   return txnOp({
     compare: [
       isModifiedAt(key, expectedRevision),
       ...guards.map((guard) => isModifiedAt(guard.key, guard.revision)),
+      ...(isLeaders ? [isCreatedAt(LEADER_KEY, termRevision)] : []),
     ],
     success: [value === undefined ? deleteOp(key) : putOp(key, value)],
-    failure: [rangeOp({ key, keysOnly: true })],
+    failure: [key, ...(isLeaders ? [LEADER_KEY] : [])].map((each) =>
+      rangeOp({ key: each, keysOnly: true }),
+    ),
   });
 };
 
@@ -100,19 +99,23 @@ const headOps = (writes: readonly Write[]) => {
 };
 
 const nestedResult = (
+  { termRevision }: Write,
   response: ResponseOp | undefined,
   revision: number,
   index: number,
 ): WriteResult => {
   if (response?.response?.$case !== 'responseTxn') throw new Error('etcd answered out of form');
   const { succeeded, responses } = response.response.value;
+  if (!succeeded) {
+    const isFenced =
+      termRevision !== undefined && (foundIn(responses[1])?.createRevision ?? 0) !== termRevision;
+    const outcome = isFenced ? 'fenced' : 'conflict';
+    return { outcome, revision, current: foundIn(responses[0]) };
+  }
   const inner = responses[0]?.response;
-  if (!succeeded)
-    return {
-      outcome: 'conflict',
-      revision,
-      current: inner?.$case === 'responseRange' ? inner.value.kvs[0] : undefined,
-    };
   const previous = inner?.$case === 'responseDeleteRange' ? inner.value.prevKvs[0] : undefined;
   return { outcome: 'done', revision, index, ...(previous === undefined ? {} : { previous }) };
 };
+
+const foundIn = (answer: ResponseOp | undefined): KeyValue | undefined =>
+  answer?.response?.$case === 'responseRange' ? answer.response.value.kvs[0] : undefined;

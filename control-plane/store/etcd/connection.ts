@@ -141,16 +141,13 @@ export class EtcdConnection implements Disposable {
     signal?: AbortSignal,
     timeoutMs = this.options.callTimeoutMs ?? CALL_TIMEOUT_MS,
   ): Promise<Response> {
-    signal?.throwIfAborted();
-    this.replacing.signal.throwIfAborted();
-    const link = this.link();
-    try {
-      return await link.unary(pick, request, timeoutMs, signal);
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (isUnreachable(error)) this.leave(link);
-      throw describeEtcdError(error);
-    }
+    return this.through((link) => link.unary(pick, request, timeoutMs, signal), signal);
+  }
+
+  /** Renews a lease: how many seconds it has from now on, 0 when it is over. @throws ApiError */
+  keepAlive(lease: bigint): Promise<number> {
+    const timeoutMs = this.options.callTimeoutMs ?? CALL_TIMEOUT_MS;
+    return this.through((link) => link.keepAlive(lease, timeoutMs));
   }
 
   /** A watch stream on the endpoint in use; report its failure with `noteFailure`. */
@@ -166,6 +163,19 @@ export class EtcdConnection implements Disposable {
     this.isClosed = true;
     for (const link of this.links) link?.end();
     this.links.length = 0;
+  }
+
+  private async through<T>(ask: (link: EtcdLink) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    signal?.throwIfAborted();
+    this.replacing.signal.throwIfAborted();
+    const link = this.link();
+    try {
+      return await ask(link);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (isUnreachable(error)) this.leave(link);
+      throw describeEtcdError(error);
+    }
   }
 
   private link(): EtcdLink {

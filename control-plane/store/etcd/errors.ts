@@ -77,5 +77,6 @@ const KNOWN: readonly (readonly [text: string, reason: StatusReason, message: st
   ),
   ['revision has been compacted', 'Expired', 'the requested version has been compacted'],
   ['required revision is a future revision', 'Expired', 'etcd holds an older history than before'],
+  ['requested lease not found', 'NotFound', 'the lease is over'],
   ['duplicate key given', 'InternalError', 'one batch wrote a key twice'],
 ];

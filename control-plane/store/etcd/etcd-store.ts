@@ -1,12 +1,12 @@
 import type { ApiObject } from '../../../api/types';
 import type { Clock } from '../../../lib/clock';
 import type { Log } from '../../../lib/log';
-import type { Compare, RangeResponse } from '../../../proto/gen/etcd/rpc';
+import type { RangeResponse } from '../../../proto/gen/etcd/rpc';
 import type { KeyValue } from '../../../proto/gen/etcd/kv';
 import { decodeObject, decodeStored, encodeObject } from '../object-codec';
 import { compareKeys, type Store, type StoreKey, type StoreList, type WriteGuard } from '../store';
-import type { KnownStates, StoredObject, StoreProgress, StoreWatchEvent } from '../store';
-import { keyConflict, keyExists, keyNotFound } from '../store-errors';
+import type { KnownStates, StoredObject, StoreProgress, StoreWatchEvent, Term } from '../store';
+import { keyConflict, keyExists, keyNotFound, termIsOver } from '../store-errors';
 import { revisionOf, snapshotVersion, versionOf } from '../version';
 import type { Write } from './batch';
 import type { EtcdConnection } from './connection';
@@ -27,9 +27,8 @@ export interface EtcdStoreDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly trustsProgress: boolean;
-  /** Must hold for any write to happen. */
-  readonly fence: readonly Compare[];
-  readonly onFenced: () => void;
+  /** A write found that a term is over. */
+  readonly onFenced: (term: Term) => void;
 }
 
 interface Committed {
@@ -37,17 +36,34 @@ interface Committed {
   readonly own?: OwnWrite;
 }
 
-/** The store in etcd. Concurrent writes share transactions, see `GroupCommit`. */
-export class EtcdStore implements Store {
-  private readonly commits: GroupCommit;
-  private readonly heads: HeadReads;
-  private readonly shared = new SharedWrites();
+/** What a store has in common with itself within a term. */
+class StoreParts {
+  readonly commits: GroupCommit;
+  readonly heads: HeadReads;
+  readonly shared = new SharedWrites();
   /** Deletions made without a head, by resource: etcd was out of space. */
-  private readonly headlessRevisions = new Map<string, number>();
+  readonly headlessRevisions = new Map<string, number>();
 
-  constructor(private readonly deps: EtcdStoreDeps) {
+  constructor(deps: EtcdStoreDeps) {
     this.commits = new GroupCommit(deps);
     this.heads = new HeadReads(deps.connection);
+  }
+}
+
+/** The store in etcd. Concurrent writes share transactions, see `GroupCommit`. */
+export class EtcdStore implements Store {
+  /** That of the latest term. */
+  private leaders: EtcdStore | undefined;
+
+  constructor(
+    private readonly deps: EtcdStoreDeps,
+    private readonly parts = new StoreParts(deps),
+    private readonly term?: Term,
+  ) {}
+
+  within(term: Term): Store {
+    if (this.leaders?.term !== term) this.leaders = new EtcdStore(this.deps, this.parts, term);
+    return this.leaders;
   }
 
   async get(key: StoreKey, signal?: AbortSignal): Promise<StoredObject | undefined> {
@@ -98,9 +114,9 @@ export class EtcdStore implements Store {
     const write = this.write(key, expectedRevision, undefined);
     const { result, own } = await this.commit(write, signal);
     if (own !== undefined) return this.lastState(write, key, own);
-    if (result.outcome === 'conflict')
+    if (result.outcome !== 'done')
       throw result.current === undefined ? keyNotFound(key) : keyConflict(key);
-    if (result.isHeadless) this.headlessRevisions.set(key.resource, result.revision);
+    if (result.isHeadless) this.parts.headlessRevisions.set(key.resource, result.revision);
     const opened = this.deps.envelopes.open(write.key, result.previous?.value ?? Buffer.alloc(0));
     if (opened === undefined) throw keyNotFound(key);
     return decodeObject(key, opened, versionOf(result.revision, result.index));
@@ -119,7 +135,7 @@ export class EtcdStore implements Store {
       (await this.progress(resource, signal)).changedVersion >= versionOf(revision, 0);
     const deps = { ...this.deps, hasChangedSince };
     const items = watchRange(deps, rangeOf(resource), Math.max(1, startRevision), signal);
-    const { shared } = this;
+    const { shared } = this.parts;
     return storeEvents({ ...this.deps, resource, fromVersion, known, shared }, items);
   }
 
@@ -130,9 +146,9 @@ export class EtcdStore implements Store {
 
   async progress(resource: string, signal?: AbortSignal): Promise<StoreProgress> {
     signal?.throwIfAborted();
-    const head = await this.heads.read(resource);
+    const head = await this.parts.heads.read(resource);
     signal?.throwIfAborted();
-    const headless = this.headlessRevisions.get(resource) ?? 0;
+    const headless = this.parts.headlessRevisions.get(resource) ?? 0;
     const changedRevision = Math.max(head.changedRevision, headless);
     return {
       changedVersion: changedRevision === 0 ? 0 : snapshotVersion(changedRevision),
@@ -145,7 +161,8 @@ export class EtcdStore implements Store {
   }
 
   private write(key: StoreKey, expectedRevision: number, value: Buffer | undefined): Write {
-    return { resource: key.resource, key: encodeKey(key), expectedRevision, value };
+    const write = { resource: key.resource, key: encodeKey(key), expectedRevision, value };
+    return this.term === undefined ? write : { ...write, termRevision: this.term.number };
   }
 
   private async put(
@@ -159,24 +176,33 @@ export class EtcdStore implements Store {
     const bare = this.write(key, expectedRevision, undefined);
     const value = this.deps.envelopes.seal(key.resource, bare.key, encoded);
     const write = { ...bare, value, ...guarded(guards) };
-    const shared = this.shared.begin(key, value, encoded);
+    const shared = this.parts.shared.begin(key, value, encoded);
     const { result, own } = await this.commit(write, signal);
     const place = own ?? (result.outcome === 'done' ? result : undefined);
     if (place !== undefined) return shared.stored(versionOf(place.revision, place.index));
-    const isThere = result.outcome === 'conflict' && result.current !== undefined;
+    const isThere = result.outcome !== 'done' && result.current !== undefined;
     if (guards[0] !== undefined && !isThere) throw keyConflict(guards[0].key);
     if (expectedRevision === 0) throw keyExists(key);
     throw isThere ? keyConflict(key) : keyNotFound(key);
   }
 
-  /** `own`: the write happened, but its answer was lost and it then stood in its own way. */
+  /**
+   * `own`: the write happened, but its answer was lost and it then stood in its own way.
+   * @throws ServiceUnavailable when it did not, for the term is over
+   */
   private async commit(write: Write, signal: AbortSignal | undefined): Promise<Committed> {
     const { connection } = this.deps;
     const { knownRevision } = connection;
-    const result = await this.commits.commit(write, signal);
-    if (result.outcome === 'done' || !result.wasUncertain) return { result };
-    const own = await findOwnWrite(connection, write, result, knownRevision);
-    return own === undefined ? { result } : { result, own };
+    if (this.term?.signal.aborted === true) throw termIsOver();
+    const result = await this.parts.commits.commit(write, signal);
+    if (result.outcome === 'done') return { result };
+    if (result.outcome === 'fenced' && this.term !== undefined) this.deps.onFenced(this.term);
+    const own = result.wasUncertain
+      ? await findOwnWrite(connection, write, result, knownRevision)
+      : undefined;
+    if (own !== undefined) return { result, own };
+    if (result.outcome === 'fenced') throw termIsOver();
+    return { result };
   }
 
   /** For a deletion whose answer was lost: what it removed. */

@@ -3,7 +3,6 @@ import { ApiError, hasReason } from '../../../api/errors';
 import { backoffMs } from '../../../lib/async/backoff';
 import type { Clock } from '../../../lib/clock';
 import { systemRandom } from '../../../lib/random';
-import type { Compare } from '../../../proto/gen/etcd/rpc';
 import {
   batchRequest,
   batchResults,
@@ -19,10 +18,6 @@ import { isDefinite, isUncertain, OutcomeUnknownError } from './errors';
 export interface GroupCommitDeps {
   readonly connection: EtcdConnection;
   readonly clock: Clock;
-  /** Must hold for any write to happen. */
-  readonly fence: readonly Compare[];
-  /** The fence held a batch back: another server has taken over. */
-  readonly onFenced: () => void;
 }
 
 export type CommitResult = WriteResult & {
@@ -40,7 +35,6 @@ export class GroupCommit {
   private queuedBytes = 0;
   private inFlightCount = 0;
   private isScheduled = false;
-  private isFenced = false;
 
   constructor(private readonly deps: GroupCommitDeps) {}
 
@@ -49,7 +43,6 @@ export class GroupCommit {
    * reached, any other ApiError when it refused
    */
   commit(write: Write, signal?: AbortSignal): Promise<CommitResult> {
-    if (this.isFenced) return Promise.reject(fencedError());
     if (this.queue.length >= QUEUE_COUNT_MAX || this.queuedBytes >= QUEUE_BYTES_MAX)
       return Promise.reject(busyError());
     return new Promise((resolve, reject) => {
@@ -139,7 +132,7 @@ export class GroupCommit {
       if (hasReason(error, 'InsufficientStorage'))
         for (const pending of batch) await this.settleWithoutSpace(pending, error);
       // One write that etcd refuses must not take the others of its batch down.
-      else if (batch.length > 1 && isDefinite(error) && !this.isFenced)
+      else if (batch.length > 1 && isDefinite(error))
         for (const pending of batch) await this.settle([pending]);
       else for (const { reject } of batch) reject(error);
     }
@@ -182,10 +175,8 @@ export class GroupCommit {
       try {
         return await this.once(writes);
       } catch (error) {
-        if (!this.isFenced && isUncertain(error))
-          for (const pending of batch) pending.wasUncertain = true;
-        const isFinal = this.isFenced || this.deps.connection.replaced.aborted;
-        if (isFinal || isDefinite(error)) throw error;
+        if (isUncertain(error)) for (const pending of batch) pending.wasUncertain = true;
+        if (this.deps.connection.replaced.aborted || isDefinite(error)) throw error;
         if (this.deps.clock.monotonicMs() - startMs > RETRY_FOR_MS) throw error;
         await this.deps.clock.sleep(backoffMs(retryCount, RETRY, systemRandom));
       }
@@ -193,14 +184,10 @@ export class GroupCommit {
   }
 
   private async once(writes: readonly Write[], withHeads = true): Promise<readonly WriteResult[]> {
-    const { connection, fence } = this.deps;
-    const request = batchRequest(writes, fence, withHeads);
+    const { connection } = this.deps;
+    const request = batchRequest(writes, withHeads);
     const send = connection.callKv((kv) => kv.txn.bind(kv), request, undefined, ATTEMPT_TIMEOUT_MS);
-    const results = batchResults(writes, await send);
-    if (results !== undefined) return results;
-    this.isFenced = true;
-    this.deps.onFenced();
-    throw fencedError();
+    return batchResults(writes, await send);
   }
 }
 
@@ -242,6 +229,3 @@ const busyError = (): ApiError =>
   new ApiError('TooManyRequests', 'too many writes are waiting for etcd', {
     details: { retryAfterSeconds: 1 },
   });
-
-const fencedError = (): ApiError =>
-  new ApiError('ServiceUnavailable', 'another server has taken over: this one must not write');

@@ -12,8 +12,10 @@ import { timedController, type TimedController } from '../../../lib/async/timed-
 import { systemClock } from '../../../lib/clock';
 import {
   KVClient,
+  LeaseClient,
   MaintenanceClient,
   WatchClient,
+  type LeaseKeepAliveResponse,
   type WatchRequest,
   type WatchResponse,
 } from '../../../proto/gen/etcd/rpc';
@@ -30,6 +32,7 @@ export type UnaryCall<Request, Response> = (
 
 export interface LinkClients {
   readonly kv: KVClient;
+  readonly lease: LeaseClient;
   readonly maintenance: MaintenanceClient;
 }
 
@@ -45,7 +48,7 @@ export class EtcdLink {
   private readonly clients: LinkClients & { readonly watch: WatchClient };
   private readonly streams = new Set<{ cancel(): void }>();
   /** Calls that wait, the oldest first, with the time they began. */
-  private readonly calls = new Map<ClientUnaryCall, number>();
+  private readonly calls = new Map<Pick<ClientUnaryCall, 'cancel'>, number>();
   private lateTimer: TimedController | undefined;
   private heartbeat: TimedController | undefined;
   private answeredCount = 0;
@@ -56,6 +59,7 @@ export class EtcdLink {
     const shared = { ...CHANNEL_OPTIONS, channelOverride: kv.getChannel() };
     this.clients = {
       kv,
+      lease: new LeaseClient(endpoint, credentials, shared),
       watch: new WatchClient(endpoint, credentials, shared),
       maintenance: new MaintenanceClient(endpoint, credentials, shared),
     };
@@ -84,8 +88,39 @@ export class EtcdLink {
         else reject(isLate ? deadlineExceeded(timeoutMs, error) : error);
       });
       const forget = onAbort(signal, () => call.cancel());
-      this.calls.set(call, systemClock.monotonicMs());
-      this.lateTimer ??= later(LATE_MS, () => this.findLate());
+      this.begin(call);
+    });
+  }
+
+  /**
+   * Renews a lease: how many seconds it has from now on, 0 when it is over. etcd offers it as a stream only.
+   * @throws ServiceError
+   */
+  keepAlive(ID: bigint, timeoutMs: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      let isLate = false;
+      const stream = this.clients.lease.leaseKeepAlive();
+      const callOff = systemClock.after(timeoutMs, () => {
+        isLate = true;
+        stream.cancel();
+      });
+      const settle = () => {
+        callOff();
+        this.calls.delete(stream);
+      };
+      stream.on('data', ({ TTL }: LeaseKeepAliveResponse) => {
+        settle();
+        this.answeredCount++;
+        resolve(TTL);
+        stream.cancel();
+      });
+      // Cancelling fails it once more, when its answer has come.
+      stream.on('error', (error: ServiceError) => {
+        settle();
+        reject(isLate ? deadlineExceeded(timeoutMs, error) : error);
+      });
+      this.begin(stream);
+      stream.write({ ID });
     });
   }
 
@@ -107,6 +142,11 @@ export class EtcdLink {
     for (const timer of [this.lateTimer, this.heartbeat]) timer?.[Symbol.dispose]();
     for (const pending of [...this.calls.keys(), ...this.streams]) pending.cancel();
     this.clients.kv.close();
+  }
+
+  private begin(call: Pick<ClientUnaryCall, 'cancel'>): void {
+    this.calls.set(call, systemClock.monotonicMs());
+    this.lateTimer ??= later(LATE_MS, () => this.findLate());
   }
 
   /** A watch may be silent for hours: while there are some, a call now and then proves the link. */

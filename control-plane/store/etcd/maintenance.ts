@@ -84,11 +84,12 @@ const reclaimSince = async (
   return revision;
 };
 
-/** For an etcd whose quota may have been raised: the alarm stays until someone lifts it. */
-export const freeSpace = async (
+/** The alarm of a full etcd outlives restarts, even one that raised the quota, until someone lifts it. */
+export const freeIfFull = async (
   connection: EtcdConnection,
   signal?: AbortSignal,
 ): Promise<void> => {
+  if (!(await isOutOfSpace(connection, signal))) return;
   await defragment(connection, signal);
   await liftAlarms(connection, signal);
 };

@@ -25,8 +25,9 @@ export const rangeOp = (fields: RangeFields): RequestOp => ({
   request: { $case: 'requestRange', value: rangeRequest(fields) },
 });
 
-export const putOp = (key: Buffer, value: Buffer): RequestOp => ({
-  request: { $case: 'requestPut', value: { key, value, lease: 0n } satisfies PutRequest },
+/** @param lease The key goes with it. Default: it stays. */
+export const putOp = (key: Buffer, value: Buffer, lease = 0n): RequestOp => ({
+  request: { $case: 'requestPut', value: { key, value, lease } satisfies PutRequest },
 });
 
 export const deleteOp = (key: Buffer): RequestOp => ({

@@ -78,15 +78,12 @@ export class StoreRecord {
   /** Gives the store its name, unless it has one, and remembers it. */
   async claim(signal?: AbortSignal): Promise<void> {
     const { connection, log } = this.deps;
-    const id = this.found.id ?? randomUUID();
     try {
-      if (this.found.id === undefined) await giveId(connection, id, signal);
+      await this.write(this.found.id ?? (await giveId(connection, randomUUID(), signal)));
     } catch (error) {
       if (!hasReason(error, 'InsufficientStorage')) throw error;
       log.warn({}, 'etcd is full: it cannot be told from another one until it has room');
-      return;
     }
-    await this.write(id);
   }
 
   /** Remembers how far the store has come, until `signal` aborts and once more then. */
@@ -118,14 +115,19 @@ const findStore = async (connection: EtcdConnection, signal?: AbortSignal): Prom
   return { id: kvs[0]?.value.toString('utf8'), revision: header?.revision ?? 0 };
 };
 
-const giveId = async (connection: EtcdConnection, id: string, signal?: AbortSignal) => {
+/** Servers that start together give it once. Returns which it has. */
+const giveId = async (
+  connection: EtcdConnection,
+  id: string,
+  signal?: AbortSignal,
+): Promise<string> => {
   const request = {
     compare: [isCreatedAt(STORE_ID_KEY, 0)],
     success: [putOp(STORE_ID_KEY, Buffer.from(id))],
     failure: [],
   };
   const { succeeded } = await connection.callKv((kv) => kv.txn.bind(kv), request, signal);
-  if (!succeeded) throw new Error(`${connection.name}: another server has just set it up`);
+  return succeeded ? id : ((await findStore(connection, signal)).id ?? id);
 };
 
 const readKnown = async (file: string): Promise<KnownStore | undefined> => {

@@ -17,6 +17,7 @@ export interface KeyValue {
   createRevision: number;
   modRevision: number;
   value: Buffer;
+  lease: bigint;
 }
 
 export interface Event {
@@ -71,7 +72,7 @@ export function event_EventTypeToNumber(object: Event_EventType): number {
 }
 
 function createBaseKeyValue(): KeyValue {
-  return { key: Buffer.alloc(0), createRevision: 0, modRevision: 0, value: Buffer.alloc(0) };
+  return { key: Buffer.alloc(0), createRevision: 0, modRevision: 0, value: Buffer.alloc(0), lease: 0n };
 }
 
 export const KeyValue: MessageFns<KeyValue> = {
@@ -93,6 +94,12 @@ export const KeyValue: MessageFns<KeyValue> = {
     }
     if (message.value.length !== 0) {
       writer.uint32(42).bytes(message.value);
+    }
+    if (message.lease !== 0n) {
+      if (BigInt.asIntN(64, message.lease) !== message.lease) {
+        throw new globalThis.Error("value provided for field message.lease of type int64 too large");
+      }
+      writer.uint32(48).int64(message.lease);
     }
     return writer;
   },
@@ -142,6 +149,14 @@ export const KeyValue: MessageFns<KeyValue> = {
             message.value = Buffer.from(reader.bytes());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.lease = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -168,6 +183,7 @@ export const KeyValue: MessageFns<KeyValue> = {
         ? globalThis.Number(object.mod_revision)
         : 0,
       value: isSet(object.value) ? Buffer.from(bytesFromBase64(object.value)) : Buffer.alloc(0),
+      lease: isSet(object.lease) ? BigInt(object.lease) : 0n,
     };
   },
 
@@ -185,6 +201,9 @@ export const KeyValue: MessageFns<KeyValue> = {
     if (message.value.length !== 0) {
       obj.value = base64FromBytes(message.value);
     }
+    if (message.lease !== 0n) {
+      obj.lease = message.lease.toString();
+    }
     return obj;
   },
 
@@ -197,6 +216,7 @@ export const KeyValue: MessageFns<KeyValue> = {
     message.createRevision = object.createRevision ?? 0;
     message.modRevision = object.modRevision ?? 0;
     message.value = object.value ?? Buffer.alloc(0);
+    message.lease = (object.lease !== undefined && object.lease !== null) ? BigInt(object.lease) : 0n;
     return message;
   },
 };

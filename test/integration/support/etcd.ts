@@ -8,6 +8,7 @@ import {
   type OpenedStore,
   type OpenStoreOptions,
 } from '../../../control-plane/store/index';
+import { superviseEtcd } from '../../../control-plane/store/etcd/supervise-etcd';
 import { revisionOf } from '../../../control-plane/store/version';
 import { systemClock } from '../../../lib/clock';
 import { silentLog } from '../../../lib/log';
@@ -51,6 +52,26 @@ export const openEtcd = async (
     [Symbol.asyncDispose]: async () => {
       connection[Symbol.dispose]();
       await opened[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+};
+
+export interface BareEtcd extends AsyncDisposable {
+  readonly endpoint: string;
+  readonly socketPath: string;
+}
+
+/** An etcd that no server has for its own: for several that share it. */
+export const openBareEtcd = async (): Promise<BareEtcd> => {
+  const folder = await mkdtemp(join(tmpdir(), 'dhow-etcd-'));
+  const [dataDir, runDir] = [join(folder, 'data'), join(folder, 'run')];
+  const etcd = await superviseEtcd({ dataDir, runDir, clock: systemClock, log: silentLog });
+  return {
+    endpoint: etcd.endpoint,
+    socketPath: join(runDir, 'etcd-client:0'),
+    [Symbol.asyncDispose]: async () => {
+      await etcd[Symbol.asyncDispose]();
       await rm(folder, { recursive: true, force: true });
     },
   };

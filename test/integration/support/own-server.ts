@@ -16,6 +16,17 @@ export interface OwnServer extends AsyncDisposable {
   ask(method: string, path: string, body?: string, type?: string): Promise<Reply>;
   /** What the process has in memory, in MB. */
   residentMb(): number;
+  /** Of the server alone, not of its etcd. */
+  kill(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void;
+  readonly dataDir: string;
+}
+
+export interface OwnServerOptions {
+  /** Limit of the server's own cgroup; etcd is not in it. Needs root. */
+  readonly memoryMb?: number;
+  readonly flags?: readonly string[];
+  /** Does what there has to be in the data folder before the start. */
+  readonly prepare?: (dataDir: string) => Promise<void>;
 }
 
 export interface Reply {
@@ -24,14 +35,18 @@ export interface Reply {
   readonly tookMs: number;
 }
 
-/** @param memoryMb Limit of the server's own cgroup; etcd is not in it. Needs root. */
-export const startOwnServer = async (memoryMb?: number): Promise<OwnServer> => {
+export const startOwnServer = async ({
+  memoryMb,
+  flags: more = [],
+  prepare,
+}: OwnServerOptions = {}): Promise<OwnServer> => {
   const directory = await mkdtemp(join(tmpdir(), 'dhow-server-'));
   const program = join(directory, 'run-server.js');
   await bundle(program);
   const dataDir = join(directory, 'data');
   const group = memoryMb === undefined ? undefined : openGroup(memoryMb);
-  const flags = ['--data-dir', dataDir, '--listen', '127.0.0.1:0'];
+  const flags = ['--data-dir', dataDir, '--listen', '127.0.0.1:0', ...more];
+  await prepare?.(dataDir);
   const enter = group === undefined ? 'exec "$@"' : `echo $$ > ${group}/cgroup.procs && exec "$@"`;
   // As Node does by itself, unless it cannot see its cgroup for namespaces.
   const heap = memoryMb === undefined ? [] : [`--max-old-space-size=${memoryMb / 2}`];
@@ -59,8 +74,11 @@ export const startOwnServer = async (memoryMb?: number): Promise<OwnServer> => {
     residentMb: () =>
       Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid ?? 0}/status`, 'utf8'))?.[1]) /
       1024,
+    kill: (signal) => void child.kill(signal),
+    dataDir,
     [Symbol.asyncDispose]: async () => {
       agent.destroy();
+      child.kill('SIGCONT');
       await stop(child);
       if (group !== undefined) rmdirSync(group);
       await rm(directory, { recursive: true, force: true });
