@@ -24,6 +24,10 @@ export class ChangedCluster implements ClusterView {
     return this.nodes.length;
   }
 
+  get hasAffinityPods(): boolean {
+    return this.before.hasAffinityPods || this.changed.affinityPods.length > 0;
+  }
+
   get namespaceLabels(): NamespaceLabels {
     return this.before.namespaceLabels;
   }

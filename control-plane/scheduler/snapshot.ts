@@ -13,6 +13,8 @@ import { NO_STORAGE, type StorageFacts } from './volumes/storage-facts';
 export interface ClusterView {
   readonly nodes: readonly NodeInfo[];
   readonly nodeCount: number;
+  /** Does any pod that is placed or nominated wish anything of others? Where it is false none does. */
+  readonly hasAffinityPods: boolean;
   /** The layers of an image, if some node holds it. */
   layersOf(image: string): readonly Layer[] | undefined;
   nodesHolding(digest: string): number;
@@ -38,8 +40,6 @@ export interface TrackedView extends ClusterView {
   readonly factsVersion: number;
   /** Nodes that are not as they were, or whose pods are not. */
   readonly touched: ChangeLog<NodeInfo>;
-  /** Does any pod that is placed or nominated wish anything of others? */
-  readonly hasAffinityPods: boolean;
   /** Is room being made for any pod? */
   readonly hasNominations: boolean;
 }

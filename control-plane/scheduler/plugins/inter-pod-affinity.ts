@@ -37,6 +37,8 @@ export const interPodAffinity: FilterPlugin = {
   basis: basisOf,
 
   prepare(pod, cluster) {
+    // The search for whom to evict asks it for each candidate: not through all nodes for nothing.
+    if (pod.affinity === undefined && !cluster.hasAffinityPods) return undefined;
     const term = new AffinityFilter(pod, cluster);
     for (const node of cluster.nodes) term.add(node);
     return term.isIdle ? undefined : term;
