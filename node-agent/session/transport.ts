@@ -76,6 +76,7 @@ const clientOf = (host: string, identity: NodeIdentity): NodeServiceClient =>
       ...SERVER_NAME_OPTIONS,
       'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
       'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+      'grpc-node.flow_control_window': WINDOW_BYTES,
       'grpc.keepalive_time_ms': 10_000,
       'grpc.keepalive_timeout_ms': 10_000,
       // The session has its own back-off; this one must not stretch it.
@@ -98,6 +99,11 @@ const renew = (
   });
 
 const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
+/**
+ * How much the server may send ahead of what has been read: a part of the assignments. By default it is
+ * 64 kB, so that one part takes sixteen ways there and back, each by a turn of two busy event loops.
+ */
+const WINDOW_BYTES = 1024 * 1024;
 const CALL_TIMEOUT_MS = 15_000;
 
 interface Call<Outgoing, Incoming> extends MessageSink<Outgoing>, MessageSource<Incoming> {
