@@ -300,3 +300,87 @@ describe('processors set apart', () => {
     expect(() => driver.apply('c', { cpus: '0' })).toThrow('cpuset is not mounted');
   });
 });
+
+describe('all processes of a cgroup of v1', () => {
+  let root: string;
+  let kill: jest.SpiedFunction<typeof process.kill>;
+
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'cgroups-'));
+    mkdirSync(join(root, 'freezer/a'), { recursive: true });
+    for (const file of ['cgroup.procs', 'a/cgroup.procs', 'a/freezer.state'])
+      writeFileSync(join(root, 'freezer', file), '');
+    kill = jest.spyOn(process, 'kill');
+  });
+  afterEach(() => {
+    kill.mockRestore();
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  const put = (pids: readonly number[]) =>
+    writeFileSync(join(root, 'freezer/a/cgroup.procs'), pids.map((pid) => `${pid}\n`).join(''));
+  const stateOf = () => readFileSync(join(root, 'freezer/a/freezer.state'), 'utf8');
+
+  it('are killed without being frozen where that is enough', async () => {
+    put([11, 12]);
+    kill.mockImplementation((pid) => {
+      put(pid === 11 ? [12] : []);
+      return true;
+    });
+    await new CgroupV1Driver(root).killAll('a');
+    expect(kill.mock.calls).toEqual([11, 12].map((pid) => [pid, 'SIGKILL']));
+    expect(stateOf()).toBe('');
+  });
+
+  it('are given some time to end before they are', async () => {
+    put([11]);
+    let count = 0;
+    kill.mockImplementation(() => {
+      if (++count === 3) put([]);
+      return true;
+    });
+    await new CgroupV1Driver(root).killAll('a');
+    expect(stateOf()).toBe('');
+  });
+
+  it('are frozen and thawed when they do not end: who was frozen before knows of no signal', async () => {
+    put([11]);
+    kill.mockImplementation(() => {
+      if (stateOf() === 'FROZEN') put([]);
+      return true;
+    });
+    await new CgroupV1Driver(root).killAll('a');
+    expect(stateOf()).toBe('THAWED');
+  });
+
+  it('are frozen meanwhile once others have come that nobody had signalled', async () => {
+    const states: string[] = [];
+    put([11]);
+    kill.mockImplementation((pid) => {
+      states.push(stateOf());
+      put(pid < 13 ? [pid + 1] : []);
+      return true;
+    });
+    await new CgroupV1Driver(root).killAll('a');
+    expect(states).toEqual(['', 'FROZEN', 'FROZEN']);
+    expect(stateOf()).toBe('THAWED');
+  });
+});
+
+it('a cgroup is removed with what is below it, and once is enough', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'cgroups-'));
+  try {
+    mkdirSync(join(root, 'memory/a/b/c'), { recursive: true });
+    mkdirSync(join(root, 'pids/a'), { recursive: true });
+    for (const name of ['memory', 'pids']) writeFileSync(join(root, name, 'cgroup.procs'), '');
+    const driver = new CgroupV1Driver(root);
+    await driver.remove('a');
+    await driver.remove('a');
+    expect(['memory', 'pids'].map((name) => readdirSync(join(root, name)))).toEqual([
+      ['cgroup.procs'],
+      ['cgroup.procs'],
+    ]);
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+});

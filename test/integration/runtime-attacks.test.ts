@@ -326,7 +326,7 @@ describe('many at once', () => {
       });
       const execs = await Promise.all([execIn(id, 'exit 4'), execIn(id, 'exit 5')]);
       await host.runtime.updateResources(id, { memoryLimitBytes: 48 << 20, cpuShares: 128 });
-      // The removal freezes, kills and thaws.
+      // The removal kills, and freezes who comes meanwhile.
       await host.runtime.removeContainer(id);
       return execs.map(({ exitCode }) => exitCode);
     };
