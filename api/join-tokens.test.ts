@@ -45,6 +45,11 @@ it('counts a machine once that asks again, for a while', () => {
   expect(refusalOf(used, by('a', 700_000))).toContain('is used up');
 });
 
+it('counts an agent again that asks by another name', () => {
+  const used = withUse(withUse(TOKEN, by('a')), by('b'));
+  expect(refusalOf(used, { ...by('a'), node: 'another' })).toContain('is used up');
+});
+
 it('keeps no list where nobody counts', () => {
   const free = { ...TOKEN, usesMax: undefined };
   expect(withUse(free, by('a'))).toBe(free);

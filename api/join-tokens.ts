@@ -28,6 +28,13 @@ interface JoinTokenUse {
   readonly atMs: number;
 }
 
+/** Who asks to use it, and when. */
+interface AskedUse {
+  readonly agent: string;
+  readonly node: string;
+  readonly nowMs: number;
+}
+
 export const joinTokenName = (id: string): string => `join-token-${id}`;
 
 /** A new pair of halves, by the system's randomness. */
@@ -98,31 +105,31 @@ export const storedJoinTokenOf = ({
 };
 
 /** Pure: why nobody joins by it now; undefined when it is good. */
-export const refusalOf = (
-  token: StoredJoinToken,
-  { agent, nowMs }: { readonly agent: string; readonly nowMs: number },
-): string | undefined => {
+export const refusalOf = (token: StoredJoinToken, asked: AskedUse): string | undefined => {
   const { id, expiresAtMs, usesMax, usedBy } = token;
-  if (nowMs >= expiresAtMs)
+  if (asked.nowMs >= expiresAtMs)
     return `the join token ${id} has expired, at ${rfc3339(expiresAtMs)}: dhow token create makes another`;
-  if (usesMax === undefined || usedBy.length < usesMax || isSameAgain(token, agent, nowMs))
+  if (usesMax === undefined || usedBy.length < usesMax || isSameAgain(token, asked))
     return undefined;
   const nodes = usedBy.map(({ node }) => node).join(', ');
   return `the join token ${id} is used up, by ${nodes}: dhow token create makes another`;
 };
 
 /** Pure: with one more use, unless it is a machine that asks again since it did not hear the answer. */
-export const withUse = (
-  token: StoredJoinToken,
-  { agent, node, nowMs }: { readonly agent: string; readonly node: string; readonly nowMs: number },
-): StoredJoinToken =>
+export const withUse = (token: StoredJoinToken, asked: AskedUse): StoredJoinToken =>
   // Of a token without a count, nobody asks who used it, and they may be thousands.
-  token.usesMax === undefined || isSameAgain(token, agent, nowMs)
+  token.usesMax === undefined || isSameAgain(token, asked)
     ? token
-    : { ...token, usedBy: [...token.usedBy, { agent, node, atMs: nowMs }] };
+    : {
+        ...token,
+        usedBy: [...token.usedBy, { agent: asked.agent, node: asked.node, atMs: asked.nowMs }],
+      };
 
-const isSameAgain = ({ usedBy }: StoredJoinToken, agent: string, nowMs: number): boolean =>
-  usedBy.some((use) => use.agent === agent && Math.abs(nowMs - use.atMs) < AGAIN_MS);
+/** As the same node: an agent that asks by another name is to be counted again. */
+const isSameAgain = ({ usedBy }: StoredJoinToken, { agent, node, nowMs }: AskedUse): boolean =>
+  usedBy.some(
+    (use) => use.agent === agent && use.node === node && Math.abs(nowMs - use.atMs) < AGAIN_MS,
+  );
 
 /** Takes the same time whichever character is wrong. */
 export const isSecretOf = ({ hash }: StoredJoinToken, secret: string): boolean =>
