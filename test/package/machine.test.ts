@@ -118,7 +118,7 @@ const STATE = [
     "-not -path '/var/cache/*' -not -path '/var/tmp/*' | sort",
   'ls -A /var/log /var/lib/dhow',
   "ip -o link | cut -d' ' -f2",
-  'ip route show table all | sort; ip -6 route show table all | sort',
+  'ip route show table all | sort; ip -6 route show table all | grep -v fe80 | sort',
   'nft list ruleset',
   'cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding',
   "cut -d' ' -f5 /proc/self/mountinfo | grep -v /run/ | sort",
