@@ -34,6 +34,7 @@ const stepsOf = (section: string): readonly Step[] => {
 };
 
 const sections: readonly Section[] = readFileSync(join(ROOT, 'docs/guides/lab.md'), 'utf8')
+  .replace(/\bclass\b/g, NAME)
   .split(/^## /m)
   .slice(1)
   .map((text) => ({ title: text.split('\n')[0] ?? '', steps: stepsOf(text) }))
@@ -54,13 +55,15 @@ const shows = (output: string, shown: readonly string[]): boolean => {
 const squeeze = (line: string): string => line.trim().replace(/\s+/g, ' ');
 const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
-/** What changes nothing may be asked until it says what a reader is to wait for. */
-const isQuestion = (command: string): boolean =>
-  /^dhow (get|why|describe|events|logs|decisions|top|lab status)\b/.test(command);
+/**
+ * What changes nothing may be asked until it says what a reader is to wait for; `up` starts what is missing, where
+ * the first try took too long.
+ */
+const mayBeRepeated = (command: string): boolean =>
+  /^dhow (up|get|why|describe|events|logs|decisions|top|lab status)\b/.test(command);
 
 const run = (command: string): Promise<Result> => {
   const named = command
-    .replace(/\bdhow (up|down)\b/g, `dhow $1 --name ${NAME}`)
     .replace(/\bdhow lab ([a-z-]+)/g, `dhow lab $1 --name ${NAME}`)
     .replace(/(^|\$\()dhow /g, '$1./dhow ');
   const environment = `export KUBECONFIG=${clusterPaths(NAME).kubeconfig} HOME=/nonexistent; `;
@@ -73,11 +76,11 @@ let cluster: TestCluster;
 const follow = async ({ steps }: Section): Promise<void> => {
   for (const { command, shown } of steps) {
     let last = await run(command);
-    if (isQuestion(command))
+    if (mayBeRepeated(command))
       await cluster.until(
         `${command}\n${shown.join('\n')}\n`,
         async () => {
-          if (shows(last.stdout, shown)) return true;
+          if (last.code === 0 && shows(last.stdout, shown)) return true;
           last = await run(command);
           return false;
         },

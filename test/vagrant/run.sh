@@ -31,13 +31,17 @@ machines=("$@")
 # --- libvirt, without systemd and cgroups, in folders of this run
 work=$DHOW_VAGRANT_DIR/run
 rm -rf "$work"
-mkdir -p "$work"/{pool,lib,home,dotfile} /run/libvirt
+mkdir -p "$work"/{pool,lib,log,home,dotfile} /run/libvirt /var/log/libvirt
+cp -a /etc/libvirt "$work/etc"
+# Neither networks nor machines of this host are to be started here, nor ours to be known there.
+rm -rf "$work"/etc/{qemu,storage}
+mkdir -p "$work"/etc/{qemu/networks,storage}
 ip link set lo up
 mount -t tmpfs tmpfs /run/libvirt
 mount -t tmpfs tmpfs /sys/fs/cgroup
 mount --bind "$work/lib" /var/lib/libvirt
 mkdir -p /var/lib/libvirt/{qemu,dnsmasq,images,network,boot}
-cat >"$work/qemu.conf" <<'C'
+cat >"$work/etc/qemu.conf" <<'C'
 user = "root"
 group = "root"
 dynamic_ownership = 0
@@ -47,7 +51,8 @@ cgroup_controllers = [ ]
 namespaces = [ ]
 stdio_handler = "file"
 C
-mount --bind "$work/qemu.conf" /etc/libvirt/qemu.conf
+mount --bind "$work/etc" /etc/libvirt
+mount --bind "$work/log" /var/log/libvirt
 libvirtd --pid-file "$work/libvirtd.pid" >"$work/libvirtd.log" 2>&1 &
 virsh() { command virsh -c qemu:///system "$@"; }
 for _ in $(seq 300); do virsh version >/dev/null 2>&1 && break; sleep 0.2; done
