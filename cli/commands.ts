@@ -215,7 +215,6 @@ const defineElsewhere = (program: Command): void => {
     ['uninstall', 'Remove what init and join have made here'],
     ['lab', 'Break nodes of a cluster of this machine on purpose, and heal them'],
     ['etcd', "Save and restore a cluster, on its server's machine"],
-    ['certs', 'Replace the certificates of a server'],
     ['server', 'Run a control plane'],
     ['agent', 'Run a node'],
     ['version', 'Print the version'],

@@ -3,31 +3,6 @@ import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import {
-  CONFIG_MAPS,
-  ENDPOINT_SLICES,
-  INGRESS_CLASSES,
-  INGRESSES,
-  NAMESPACES,
-  NETWORK_POLICIES,
-  NODES,
-  PERSISTENT_VOLUME_CLAIMS,
-  PERSISTENT_VOLUMES,
-  PODS,
-  RUNTIME_CLASSES,
-  SECRETS,
-  POD_GROUPS,
-  REPLICA_SETS,
-  REPLICATION_CONTROLLERS,
-  SERVICE_CIDRS,
-  SERVICES,
-  STATEFUL_SETS,
-  STORAGE_CLASSES,
-  CSI_DRIVERS,
-  CSI_NODES,
-  CSI_STORAGE_CAPACITIES,
-  VOLUME_ATTACHMENTS,
-} from '../api/resources';
-import {
   apiAddressOf,
   checkApartFrom,
   clusterNetworkOf,
@@ -53,17 +28,13 @@ import { createLog, type Log } from '../lib/log';
 import { hostPort } from '../lib/net/ip';
 import { systemRandom as random } from '../lib/random';
 import { openTracing } from '../lib/tracing/open-tracing';
-import { AuditLog } from './api-server/audit/audit-log';
-import { Auditor } from './api-server/audit/auditor';
-import { httpsDocuments } from './api-server/auth/fetch-document';
-import { ConfiguredAuthentication } from './api-server/auth/configured-authentication';
-import { issuerOf, OidcAuthenticator, userByFlags } from './api-server/auth/oidc';
-import { parseAuditPolicy } from './api-server/audit/policy';
 import { createApiServer, type ApiServer } from './api-server/api-server';
 import { expireEvents } from './api-server/objects/event-expiry';
 import { SERVER_CONFIG_FILE } from './backup/save';
 import { snapshotsOf } from './backup/snapshots-of';
 import { parseAddress, parseServerConfig, type ServerConfig } from './config';
+import { openAudit, openAuthentication } from './open-authentication';
+import { networkViewsIn, selectorViewsIn, usedByPods, viewsIn } from './views';
 import {
   createControllers,
   runControllers,
@@ -325,29 +296,6 @@ const schedulerConfigurationOf = async ({ schedulerConfigFile: file }: ServerCon
   return { ...configuration, configuration: text, version: VERSION };
 };
 
-/** What selects and joins pods, of which the controllers are told as well. */
-const selectorViewsIn = (informers: Informers) => ({
-  services: informers.of(SERVICES),
-  replicationControllers: informers.of(REPLICATION_CONTROLLERS),
-  replicaSets: informers.of(REPLICA_SETS),
-  statefulSets: informers.of(STATEFUL_SETS),
-  groups: informers.of(POD_GROUPS),
-});
-
-/** What both the scheduler and the agents are told of. */
-const viewsIn = (informers: Informers) => ({
-  pods: informers.of(PODS),
-  nodes: informers.of(NODES),
-  claims: informers.of(PERSISTENT_VOLUME_CLAIMS),
-  volumes: informers.of(PERSISTENT_VOLUMES),
-  classes: informers.of(STORAGE_CLASSES),
-  namespaces: informers.of(NAMESPACES),
-  csiNodes: informers.of(CSI_NODES),
-  csiDrivers: informers.of(CSI_DRIVERS),
-  capacities: informers.of(CSI_STORAGE_CAPACITIES),
-  attachments: informers.of(VOLUME_ATTACHMENTS),
-});
-
 /** By what a cluster is reached from its beginning. */
 const systemServicesOf = (
   { config, network, log }: Pick<Parts, 'config' | 'network' | 'log'>,
@@ -369,85 +317,6 @@ const timesOf = ({ evictionSeconds, streamIdleSeconds }: ServerConfig) => ({
   evictionSeconds,
   streamIdleMs: streamIdleSeconds * 1000,
 });
-
-const usedByPods = (informers: Informers) => ({
-  secrets: informers.of(SECRETS),
-  configMaps: informers.of(CONFIG_MAPS),
-  runtimeClasses: informers.of(RUNTIME_CLASSES),
-});
-
-/** What agents are told of the network. */
-const networkViewsIn = (informers: Informers) => ({
-  services: informers.of(SERVICES),
-  endpointSlices: informers.of(ENDPOINT_SLICES),
-  ingresses: informers.of(INGRESSES),
-  serviceCidrs: informers.of(SERVICE_CIDRS),
-  ingressClasses: informers.of(INGRESS_CLASSES),
-  namespaces: informers.of(NAMESPACES),
-  networkPolicies: informers.of(NETWORK_POLICIES),
-});
-
-/** What writes down who did what, if that is asked for. */
-const openAudit = async (config: ServerConfig, log: Log) => {
-  const { auditPolicyFile, auditLogPath, dataDir } = config;
-  if (auditPolicyFile === undefined) return undefined;
-  const policy = parseAuditPolicy(await readFile(auditPolicyFile, 'utf8'));
-  const options = {
-    path: auditLogPath ?? join(dataDir, 'audit.log'),
-    bytesMax: config.auditLogMaxSizeMib * 1024 * 1024,
-    backupsMax: config.auditLogMaxBackups,
-  };
-  const sink = new AuditLog(options, clock, log);
-  const auditor = new Auditor({ policy, sink, clock });
-  return { auditor, [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose]() };
-};
-
-/** Who is known by tokens of other issuers, and where nobody need be. `run` follows what may change. */
-const openAuthentication = async (config: ServerConfig, log: Log) => {
-  const { authenticationConfigFile: file, oidc, anonymousAuth } = config;
-  if (file === undefined)
-    return {
-      deps: { ...(await openOidc(config, log)), takesAnonymous: () => anonymousAuth ?? false },
-      run: async () => undefined,
-    };
-  if (oidc !== undefined)
-    throw new Error('authentication-config file and oidc-* flags are mutually exclusive');
-  const fetchBy = (ca: string | undefined) => httpsDocuments(clock, ca);
-  const read = () => readFile(file, 'utf8');
-  const configured = await ConfiguredAuthentication.open({ read, fetchBy, clock, log });
-  if (configured.anonymous !== undefined && anonymousAuth !== undefined)
-    throw new Error(
-      '--anonymous-auth flag cannot be set when anonymous field is configured in ' +
-        'authentication configuration file',
-    );
-  const takesAnonymous = (path: string): boolean => {
-    const { enabled, paths } = configured.anonymous ?? { enabled: anonymousAuth, paths: NO_PATHS };
-    return enabled === true && (paths.length === 0 || paths.includes(path));
-  };
-  return {
-    deps: { oidc: configured, takesAnonymous },
-    run: (signal: AbortSignal) => configured.follow(signal),
-  };
-};
-
-const NO_PATHS: readonly string[] = [];
-
-/** Knows users by the tokens of the issuer that the flags name, if they name one. */
-const openOidc = async ({ oidc: given }: ServerConfig, log: Log) => {
-  if (given === undefined) return {};
-  const { caFile, usernamePrefix, groupsClaim, ...others } = given;
-  const ca = caFile === undefined ? undefined : await readFile(caFile, 'utf8');
-  const options = {
-    ...others,
-    ...(usernamePrefix === undefined ? {} : { usernamePrefix }),
-    ...(groupsClaim === undefined ? {} : { groupsClaim }),
-  };
-  const oidc = new OidcAuthenticator({
-    ...{ issuer: issuerOf(options), userOfClaims: userByFlags(options) },
-    ...{ fetch: httpsDocuments(clock, ca), clock, log },
-  });
-  return { oidc };
-};
 
 const keeperFor = (
   { config, log, pki }: Pick<Parts, 'config' | 'log' | 'pki'>,

@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import type { CertsCheckOptions } from '../commands/certs';
-import { examples, lazily, type Connected, type Local } from './command';
+import type { ServerOptions } from '../commands/server-folder';
+import { examples, lazily, ofServer, type Connected, type Local } from './command';
 
 export const defineCerts = (program: Command, _connected: Connected, local: Local): void => {
   const certs = program
     .command('certs')
-    .description('Show the certificates of this machine')
-    .addHelpText('after', examples('sudo dhow certs check'));
+    .description('Show the certificates of this machine, and replace those of a server')
+    .addHelpText('after', examples('sudo dhow certs check', 'sudo dhow certs rotate'));
   local<[CertsCheckOptions]>(
     certs
       .command('check')
@@ -16,5 +17,13 @@ export const defineCerts = (program: Command, _connected: Connected, local: Loca
       .option('-o, --output <format>', 'yaml, json, name or a template')
       .addHelpText('after', examples('sudo dhow certs check', 'sudo dhow certs check -o json')),
     lazily(async () => (await import('../commands/certs.js')).checkCertificates),
+  );
+  local<[ServerOptions]>(
+    ofServer(certs.command('rotate'))
+      .description(
+        "Replace the server's and the administrator's certificates and keys, also ended ones",
+      )
+      .addHelpText('after', examples('dhow certs rotate', 'dhow certs rotate --cluster dev')),
+    lazily(async () => (await import('../commands/certs-rotate.js')).rotate),
   );
 };

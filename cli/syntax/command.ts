@@ -75,3 +75,9 @@ export const repeated = (value: string, previous: readonly string[] = []): reado
   ...previous,
   value,
 ];
+
+/** For commands that work on the files of a server of this machine. */
+export const ofServer = (command: Command): Command =>
+  command
+    .option('--data-dir <dir>', "the server's; default /var/lib/dhow/server")
+    .option('--cluster <name>', 'a cluster made by `dhow up` on this machine');

@@ -9,10 +9,8 @@ import {
   type SaveCommandOptions,
   type VerifyOptions,
 } from '../commands/snapshots';
-import { rotate } from '../commands/certs-rotate';
-import type { ServerOptions } from '../commands/server-folder';
 import { stopSignal } from '../program';
-import { examples } from './command';
+import { examples, ofServer } from './command';
 
 /** `dhow etcd snapshot save | list | verify | restore`. */
 export const defineEtcd = (program: Command): void => {
@@ -45,21 +43,6 @@ export const defineEtcd = (program: Command): void => {
     .option('--passphrase-file <file>', 'with which it was sealed')
     .action((file: string, options: RestoreCommandOptions) => restore(file, options, stopSignal()));
 };
-
-/** `dhow certs rotate`. */
-export const defineCertsRotate = (program: Command): void => {
-  ofServer(program.command('certs').description('The certificates of a server').command('rotate'))
-    .description(
-      "Replace the server's and the administrator's certificates and keys, also ended ones",
-    )
-    .action((options: ServerOptions) => rotate(options))
-    .addHelpText('after', examples('dhow certs rotate', 'dhow certs rotate --cluster dev'));
-};
-
-const ofServer = (command: Command): Command =>
-  command
-    .option('--data-dir <dir>', "the server's; default /var/lib/dhow/server")
-    .option('--cluster <name>', 'a cluster made by `dhow up` on this machine');
 
 const EXAMPLES = examples(
   'dhow etcd snapshot save --passphrase-file /root/passphrase',
