@@ -13,7 +13,7 @@ export const termOf = ({ term }: Leading): Term => {
   return term;
 };
 
-export interface LeadersWork {
+interface LeadersWork {
   readonly informers: Informers;
   readonly scheduler: LedScheduler;
   /** Each until its signal aborts. */

@@ -196,7 +196,8 @@ it('takes no empty etcd for its own, and changes nothing there', async () => {
     expect(describeError(error)).toContain('already exists');
   });
   await using other = await openEtcd();
-  const before = await leaderOf(other);
+  // Its own server leads it a moment after its start.
+  const before = await eventually(() => leaderOf(other));
   const { text } = await refusal(other.endpoint, optionsFor(other.endpoint));
   expect(text).toContain(`etcd at ${other.endpoint}: it holds nothing of this cluster`);
   expect(text).toContain('start the server once with --accept-etcd-history');

@@ -44,8 +44,8 @@ export class FaultyStore implements Store {
   trouble: StoreTrouble = CALM;
   /** Takes deletions only, as etcd beyond its quota. */
   isFull = false;
-  /** How often a former leader wanted to write. */
-  staleWriteCount = 0;
+  /** Of former leaders: the writes that they tried, and those that happened. */
+  readonly staleWrites = { triedCount: 0, doneCount: 0 };
   private term: Term | undefined;
   private readonly memory = new MemoryStore();
   private readonly objects = new Map<string, Map<string, ApiObject>>();
@@ -83,9 +83,12 @@ export class FaultyStore implements Store {
 
   within(term: Term): Store {
     const memory = this.memory.within(term);
-    const noted = <T>(write: Promise<T>): Promise<T> => {
-      if (term !== this.term) this.staleWriteCount++;
-      return write;
+    const noted = async <T>(write: Promise<T>): Promise<T> => {
+      const isStale = term !== this.term;
+      if (isStale) this.staleWrites.triedCount++;
+      const stored = await write;
+      if (isStale) this.staleWrites.doneCount++;
+      return stored;
     };
     return {
       get: (...args) => this.get(...args),

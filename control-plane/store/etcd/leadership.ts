@@ -47,9 +47,9 @@ export interface Leading {
   during(work: LeadersWork, signal: AbortSignal): Promise<void>;
 }
 
-export type LeadersWork = (signal: AbortSignal, term: LedTerm) => Promise<void>;
+type LeadersWork = (signal: AbortSignal, term: LedTerm) => Promise<void>;
 
-export interface LedTerm extends Term {
+interface LedTerm extends Term {
   /** Did somebody lead, and write, since this server began to read? */
   readonly isSuccessor: boolean;
 }

@@ -21,7 +21,7 @@ export interface OwnServer extends AsyncDisposable {
   readonly dataDir: string;
 }
 
-export interface OwnServerOptions {
+interface OwnServerOptions {
   /** Limit of the server's own cgroup; etcd is not in it. Needs root. */
   readonly memoryMb?: number;
   readonly flags?: readonly string[];
