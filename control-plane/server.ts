@@ -175,7 +175,7 @@ const serve = async (
     historyBytesMax: budget.historyBytes,
   });
   await using registry = await createRegistry({ ...shared, dir: join(config.dataDir, 'registry') });
-  const { leading } = opened;
+  const { leading, store } = opened;
   const apiClient = lateBound<ApiClient>('the API');
   const leadersClient = lateBound<ApiClient>('the API of the leader');
   const nodeConnections = lateBound<NodeConnections>('the nodes server');
@@ -192,8 +192,7 @@ const serve = async (
   const snapshots = await snapshotsBy(config, log, apiClient.proxy);
   await using server = createApiServer({
     ...shared,
-    ...{ store: opened.store, caches, tls: pki, network },
-    serviceAccountKey: pki.serviceAccountKey,
+    ...{ store, caches, tls: pki, network, serviceAccountKey: pki.serviceAccountKey },
     nodeConnections: connections,
     activities,
     budget,

@@ -125,12 +125,8 @@ export const createScheduler = (deps: SchedulerDeps): Scheduler => {
     try {
       group.run(async (each) => {
         await synced(views, each);
-        await keepRunning(
-          'scheduler',
-          (signal) => loop.run(group, signal),
-          { clock, random, log },
-          each,
-        );
+        const place = (signal: AbortSignal) => loop.run(group, signal);
+        await keepRunning('scheduler', place, { clock, random, log }, each);
       });
       await group.wait();
     } finally {

@@ -48,7 +48,7 @@ it.each(seedsOf(3))(
       }
       expect({ what, isSo: condition() }).toEqual({ what, isSo: true });
     };
-    const nodeOf = (): string | undefined => (api.pod(`p${chosen}`) as Pod).spec.nodeName;
+    const nodeOf = (): string | undefined => (api.pod(`p${chosen}`)).spec.nodeName;
     try {
       await until(() => attempts() >= CROWD);
       expect(nodeOf()).toBeUndefined();
