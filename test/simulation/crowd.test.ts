@@ -1,5 +1,4 @@
 import { PODS } from '../../api/resources';
-import type { Pod } from '../../api/types';
 import { createScheduler } from '../../control-plane/scheduler';
 import { FakeApi, FakeEvents, testNode, testPod } from '../../control-plane/scheduler/testing';
 import { ManualClock } from '../../lib/clock';
@@ -48,7 +47,7 @@ it.each(seedsOf(3))(
       }
       expect({ what, isSo: condition() }).toEqual({ what, isSo: true });
     };
-    const nodeOf = (): string | undefined => (api.pod(`p${chosen}`)).spec.nodeName;
+    const nodeOf = (): string | undefined => api.pod(`p${chosen}`).spec.nodeName;
     try {
       await until(() => attempts() >= CROWD);
       expect(nodeOf()).toBeUndefined();
