@@ -11,7 +11,7 @@ const STATIC_STEPS = [
   {
     name: 'lint',
     command: ['npx', 'eslint', '.', '--max-warnings', '0'],
-    timeoutMs: 10 * MINUTE_MS,
+    timeoutMs: 15 * MINUTE_MS,
   },
 ];
 /**
@@ -20,8 +20,8 @@ const STATIC_STEPS = [
  */
 const IN_BAND = ['--runInBand', '--forceExit'];
 const PHASES = [
-  [{ name: 'unit', args: ['--maxWorkers=2'], timeoutMs: 15 * MINUTE_MS }],
-  [{ name: 'simulation', args: ['--maxWorkers=2'], timeoutMs: 15 * MINUTE_MS }],
+  [{ name: 'unit', args: ['--maxWorkers=2'], timeoutMs: 20 * MINUTE_MS }],
+  [{ name: 'simulation', args: ['--maxWorkers=2'], timeoutMs: 30 * MINUTE_MS }],
   [
     { name: 'integration', args: IN_BAND, timeoutMs: 45 * MINUTE_MS },
     { name: 'e2e', args: IN_BAND, timeoutMs: 45 * MINUTE_MS, isApart: true },

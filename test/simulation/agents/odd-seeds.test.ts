@@ -1,0 +1,3 @@
+import { playAgents } from './agents';
+
+playAgents(1);
