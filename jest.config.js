@@ -34,6 +34,8 @@ module.exports = {
     project('simulation', ['test/simulation/**/*.test.ts']),
     // The product as a user meets it: clusters, kubectl, crashes. Needs root.
     project('e2e', ['test/e2e/**/*.test.ts']),
+    // The lessons of docs/guides/lab.md, as a class plays them. Needs root; minutes, so nothing else runs it.
+    project('lab', ['test/lab/**/*.test.ts']),
     // The packages, on a bare Debian. Needs root and a mirror of Debian; minutes, so nothing else runs it.
     project('package', ['test/package/**/*.test.ts']),
   ],

@@ -23,8 +23,8 @@ const PHASES = [
   [{ name: 'unit', args: ['--maxWorkers=2'], timeoutMs: 20 * MINUTE_MS }],
   [{ name: 'simulation', args: ['--maxWorkers=2'], timeoutMs: 30 * MINUTE_MS }],
   [
-    { name: 'integration', args: IN_BAND, timeoutMs: 45 * MINUTE_MS },
-    { name: 'e2e', args: IN_BAND, timeoutMs: 45 * MINUTE_MS, isApart: true },
+    { name: 'integration', args: IN_BAND, timeoutMs: 65 * MINUTE_MS },
+    { name: 'e2e', args: IN_BAND, timeoutMs: 65 * MINUTE_MS, isApart: true },
   ],
 ];
 /** Folders that programs of the machine share, which a project apart has for itself. */

@@ -70,7 +70,7 @@ const definePartition = (lab: Command, fault: DefineFault): void =>
         'after',
         examples(
           'dhow lab partition node-2                       as when its cable is pulled',
-          'dhow lab partition node-2 --from server         its pods are still reached',
+          'dhow lab partition node-2 --from server         its pods run on, unseen',
           'dhow lab partition node-2 --from node-1,node-3 --for 30s',
         ),
       ),

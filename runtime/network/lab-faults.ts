@@ -56,7 +56,7 @@ export const slowLabNode = async (
   await hurryLabNode(lab, node);
   const { lossPercent = 0 } = slowness;
   if (lossPercent > 0) {
-    const rule = `    numgen random mod 10000 < ${Math.round(lossPercent * 100)} drop\n`;
+    const rule = dropping(Math.round(lossPercent * 100));
     await setRules(place, LOSS_TABLE, rule, rule);
   }
   const queue = queueOf(slowness);
@@ -70,10 +70,15 @@ export const slowLabNode = async (
         queue[0] === 'netem'
           ? 'sch_netem (CONFIG_NET_SCH_NETEM), by which packets are delayed'
           : 'sch_tbf (CONFIG_NET_SCH_TBF), by which rates are limited';
-      throw new NetworkError('lab', `this kernel has no ${what}`, { cause: error });
+      // Without its cause: what tc says of it tells nobody more.
+      throw new NetworkError('lab', `this kernel has no ${what}`);
     }
   }
 };
+
+/** nft takes no comparison that always holds. */
+const dropping = (ofTenThousand: number): string =>
+  ofTenThousand >= 10_000 ? '    drop\n' : `    numgen random mod 10000 < ${ofTenThousand} drop\n`;
 
 /** Undoes `slowLabNode`. Idempotent; a node that is not there has nothing to be undone. */
 export const hurryLabNode = async (lab: string, node: string): Promise<void> => {

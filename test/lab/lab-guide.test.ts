@@ -2,8 +2,8 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { clusterPaths } from '../../cli/cluster-paths';
-import { runDhow, shell, TestCluster, type Result } from './support/cluster';
-import { leftBehind, sharedState } from './support/machine';
+import { runDhow, shell, TestCluster, type Result } from '../e2e/support/cluster';
+import { leftBehind, sharedState } from '../e2e/support/machine';
 
 jest.setTimeout(600_000);
 
