@@ -364,7 +364,9 @@ if (protocol === 'tcp') {
   const socket = require('node:dgram').createSocket(address.includes(':') ? 'udp6' : 'udp4');
   socket.on('message', (data) => say(data.toString()));
   socket.on('error', (error) => say(error.code));
-  socket.connect(Number(port), address, () => socket.send('x'));
+  // Again, as every client does: the kernel sends only so many refusals a second, to all there are.
+  const send = () => socket.send('x');
+  socket.connect(Number(port), address, () => { send(); setInterval(send, 500); });
 }`;
 
 const TRANSFER = `
