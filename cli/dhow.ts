@@ -18,6 +18,7 @@ const BUNDLE_OF_COMMAND: Readonly<Record<string, string>> = {
   uninstall: 'machine',
   lab: 'cluster',
   etcd: 'upkeep',
+  certs: 'upkeep',
 };
 
 const SERVICES: ReadonlySet<string> = new Set(['server', 'agent']);

@@ -75,12 +75,30 @@ export const bundleInto = async (folder, { node = process.execPath, sourcemap })
     external: ['koffi'],
     define: { 'process.env.DHOW_VERSION': JSON.stringify(version) },
   });
+  requireLight(metafile);
   execFileSync(node, [...SEEDS, join(folder, 'write-code-cache.js')], { stdio: 'inherit' });
   execFileSync('make', ['-s', '-C', join(root, 'runtime/launcher'), `OUT=${folder}`], {
     stdio: 'inherit',
   });
   return metafile;
 };
+
+/** `get` waits until all of its bundle is read: what only some commands need is for another. */
+const requireLight = ({ outputs }) => {
+  const [, { bytes, inputs }] = Object.entries(outputs).find(([path]) =>
+    path.endsWith('/commands.js'),
+  );
+  if (bytes <= COMMANDS_BYTES_MAX) return;
+  const largest = Object.entries(inputs)
+    .sort(([, a], [, b]) => b.bytesInOutput - a.bytesInOutput)
+    .slice(0, 10)
+    .map(([path, { bytesInOutput }]) => `  ${path} ${bytesInOutput}`);
+  throw new Error(
+    `commands.js has ${bytes} bytes and may have ${COMMANDS_BYTES_MAX}; most of it:\n${largest.join('\n')}`,
+  );
+};
+
+const COMMANDS_BYTES_MAX = 850_000;
 
 /** V8 lays its tables out by chance, unless told by which; see `write-code-cache`. */
 const SEEDS = ['--hash-seed=1', '--random-seed=1'];

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import type { CertsCheckOptions } from '../commands/certs';
 import type { ServerOptions } from '../commands/server-folder';
-import { examples, lazily, ofServer, type Connected, type Local } from './command';
+import { examples, lazily, ofServer, type Local } from './command';
 
-export const defineCerts = (program: Command, _connected: Connected, local: Local): void => {
+export const defineCerts = (program: Command, local: Local): void => {
   const certs = program
     .command('certs')
     .description('Show the certificates of this machine, and replace those of a server')
