@@ -135,10 +135,12 @@ describe('a StatefulSet', () => {
     const why =
       'PersistentVolumeClaim "data-db-0" is invalid: spec.accessModes: Forbidden: ' +
       'may not use ReadWriteOncePod with other access modes';
+    // Others of its name were here before.
+    const uid = await kubectl('get', 'sts', 'db', '-o', 'jsonpath={.metadata.uid}');
     const told = async () => {
       const events = await kubectl('get', 'events', '-o', 'json');
       return (JSON.parse(events) as { items: Event[] }).items
-        .filter(({ involvedObject }) => involvedObject.kind === 'StatefulSet')
+        .filter(({ involvedObject }) => involvedObject.uid === uid)
         .map(({ reason, message, count = 1 }) => ({ reason, message, count }))
         .sort((a, b) => ((a.message ?? '') < (b.message ?? '') ? -1 : 1));
     };
