@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { isJsonObject, parseJson, stringifyJson } from '../../lib/json';
-import { fault, type Fields } from './files';
+import { fault, text, type Fields } from './files';
 
 /** What a program gave to show who one is. */
 export interface ExecCredential {
@@ -159,11 +159,6 @@ const environmentIn = (value: unknown): Readonly<Record<string, string>> =>
         : [];
     }),
   );
-
-const text = (fields: Fields, name: string): string | undefined => {
-  const value = fields[name];
-  return typeof value === 'string' && value !== '' ? value : undefined;
-};
 
 const V1 = 'client.authentication.k8s.io/v1';
 const API_VERSIONS: ReadonlySet<string> = new Set([V1, 'client.authentication.k8s.io/v1beta1']);

@@ -140,3 +140,9 @@ const FILE_BYTES_MAX = 16 * 1024 * 1024;
 
 export const fault = (path: string, why: string, cause?: unknown) =>
   new KubeconfigError(`kubeconfig ${path}: ${why}`, { cause });
+
+/** What a field says; undefined where it is empty, or no text. */
+export const text = (fields: Fields, name: string): string | undefined => {
+  const value = fields[name];
+  return typeof value === 'string' && value !== '' ? value : undefined;
+};

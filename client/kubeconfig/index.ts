@@ -7,6 +7,7 @@ import {
   mergedKubeconfig,
   readFile,
   readKubeconfigFields,
+  text,
   type Fields,
   type ListName,
 } from './files';
@@ -203,9 +204,4 @@ const pemOf = (path: string, fields: Fields, name: string): string | undefined =
   if (data !== undefined) return Buffer.from(data, 'base64').toString('utf8');
   const file = text(fields, name);
   return file === undefined ? undefined : readFile(path, file);
-};
-
-const text = (fields: Fields, name: string): string | undefined => {
-  const value = fields[name];
-  return typeof value === 'string' && value !== '' ? value : undefined;
 };
