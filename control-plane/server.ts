@@ -226,7 +226,6 @@ const serve = async (
   group.run((groupSignal) => keepCertificates(keeper, groupSignal));
   tasks.push((each) => keepSystemServices({ ...systemServices, client }, each));
   group.run((each) => runAsLeader(leading, { informers, scheduler, tasks }, each));
-  log.info({ url: started.url, agentsPort: started.agentsPort }, 'ready');
   onStarted(started);
   await group.wait();
 };
