@@ -179,6 +179,7 @@ const DEFINITIONS: ReadonlyMap<string, () => Promise<Define>> = new Map([
   ['taint', async () => (await nodes()).defineTaint],
   ['why', async () => (await explaining()).defineWhy],
   ['why-blocked', async () => (await explaining()).defineWhyBlocked],
+  ['inspect-isolation', async () => (await explaining()).defineInspectIsolation],
   ['replay', async () => (await explaining()).defineReplay],
   ['rebalance', async () => (await explaining()).defineRebalance],
   ['scheduler', async () => (await explaining()).defineScheduler],

@@ -21,6 +21,9 @@ export interface NodeConnections {
 
   /** A page of the kubelet's metrics, as the node says, unchecked, up to some MiB. @throws ApiError */
   metrics(nodeName: string, path: MetricsPath, signal: AbortSignal): Promise<Uint8Array>;
+
+  /** How a pod's containers are shut in: JSON as the node says, unchecked, up to some MiB. @throws ApiError */
+  isolation(nodeName: string, target: PodTarget, signal: AbortSignal): Promise<Uint8Array>;
 }
 
 /** Source: upstream's `pkg/kubelet/server/server.go`. */

@@ -25,6 +25,7 @@ export const POD_KIND = defineKind(PODS, {
     'ephemeralcontainers',
     'resize',
     'scheduling',
+    'isolation',
   ],
   fields: {
     'spec.nodeName': ({ spec }) => spec.nodeName ?? '',

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { InspectIsolationOptions } from '../commands/inspect-isolation';
 import type { PlanOptions } from '../commands/plan';
 import type { RebalanceOptions } from '../commands/rebalance';
 import type { ReplayOptions } from '../commands/replay';
@@ -55,6 +56,28 @@ export const defineWhyBlocked = (program: Command, connected: Connected): void =
         ),
     ),
     lazily(async () => (await import('../commands/why-blocked.js')).whyBlocked),
+  );
+};
+
+export const defineInspectIsolation = (program: Command, connected: Connected): void => {
+  connected<[string, string | undefined, InspectIsolationOptions]>(
+    inNamespace(
+      program
+        .command('inspect-isolation <pod> [name]')
+        .usage('[options] POD | KIND/NAME')
+        .description('How the kernel shuts in the containers of a pod, beside what was asked for')
+        .option('-c, --container <name>', 'this one only')
+        .option('-o, --output <format>', 'wide, yaml, json or name')
+        .addHelpText(
+          'after',
+          examples(
+            'dhow inspect-isolation pod/web-1           namespaces, user, capabilities, filter, mounts, limits',
+            'dhow inspect-isolation deploy/web -c app   of a pod of it; exit code 1 when something differs',
+            'dhow inspect-isolation web-1 -o yaml       all mounts and control files, as they are',
+          ),
+        ),
+    ),
+    lazily(async () => (await import('../commands/inspect-isolation.js')).inspectIsolation),
   );
 };
 

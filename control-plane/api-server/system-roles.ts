@@ -40,6 +40,7 @@ const VIEW = [
       'persistentvolumeclaims',
       'persistentvolumeclaims/status',
       'pods',
+      'pods/isolation',
       'pods/log',
       'pods/scheduling',
       'pods/status',

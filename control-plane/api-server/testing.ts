@@ -186,6 +186,7 @@ export const NO_NODES: NodeConnections = {
   connect: (nodeName) => Promise.reject(notConnected(nodeName)),
   usage: (nodeName) => Promise.reject(notConnected(nodeName)),
   metrics: (nodeName) => Promise.reject(notConnected(nodeName)),
+  isolation: (nodeName) => Promise.reject(notConnected(nodeName)),
 };
 
 const notConnected = (nodeName: string) =>

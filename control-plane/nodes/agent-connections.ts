@@ -96,6 +96,11 @@ export class AgentConnections implements NodeConnections {
     return this.report(nodeName, { $case: 'metrics', value: { path } }, readMetrics, signal);
   }
 
+  async isolation(nodeName: string, pod: PodTarget, signal: AbortSignal): Promise<Uint8Array> {
+    const value = { target: targetOf(pod) };
+    return this.report(nodeName, { $case: 'isolation', value }, readIsolation, signal);
+  }
+
   /** What a node says of itself at once, read in time or not at all. */
   private async report<T>(
     nodeName: string,
@@ -151,9 +156,20 @@ const readUsage = async (opened: OpenedStream): Promise<UsageReport> => {
 };
 
 /** @throws ApiError */
-const readMetrics = async (opened: OpenedStream): Promise<Uint8Array> => {
-  const { data } = await readReport(opened, 'metrics', METRICS_BYTES_MAX);
-  if (data.length === 0) throw ofEarlierRelease('metrics');
+const readMetrics = (opened: OpenedStream): Promise<Uint8Array> =>
+  readText(opened, 'metrics', METRICS_BYTES_MAX);
+
+/** @throws ApiError */
+const readIsolation = (opened: OpenedStream): Promise<Uint8Array> =>
+  readText(opened, 'isolation', ISOLATION_BYTES_MAX);
+
+const readText = async (
+  opened: OpenedStream,
+  what: string,
+  bytesMax: number,
+): Promise<Uint8Array> => {
+  const { data } = await readReport(opened, what, bytesMax);
+  if (data.length === 0) throw ofEarlierRelease(what);
   return data;
 };
 
@@ -182,6 +198,8 @@ const REPORT_MS = 5000;
 const USAGE_BYTES_MAX = 4 * 1024 * 1024;
 /** Of some thousand containers: each has a line in a dozen metrics. */
 const METRICS_BYTES_MAX = 8 * 1024 * 1024;
+/** Of some dozen containers with a thousand mounts each. */
+const ISOLATION_BYTES_MAX = 4 * 1024 * 1024;
 
 /** The way to the agent of a stream that goes both ways. */
 class StreamInput {

@@ -28,7 +28,8 @@ export const findSandbox = (
   throw new StreamFailure('BadRequest', `pod "${target?.podName ?? ''}" is not running`);
 };
 
-const podOf = (pods: PodManager, target: ContainerTarget | undefined): Pod => {
+/** The pod that a request means. @throws StreamFailure */
+export const podOf = (pods: PodManager, target: ContainerTarget | undefined): Pod => {
   const pod = pods.worker(target?.podUid ?? '')?.current;
   if (pod !== undefined) return pod;
   throw new StreamFailure('NotFound', `pod "${target?.podName ?? ''}" is not on this node`);

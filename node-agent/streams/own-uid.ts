@@ -21,6 +21,11 @@ export const withOwnUid = (request: OpenStream, ownUid: (uid: string) => string)
         ...request,
         kind: { $case: 'port', value: { ...kind.value, target: translated(kind.value.target) } },
       };
+    case 'isolation':
+      return {
+        ...request,
+        kind: { $case: 'isolation', value: { target: translated(kind.value.target) } },
+      };
     case 'usage':
     case 'metrics':
     case undefined:

@@ -1,13 +1,16 @@
 import { onAbort } from '../../lib/async/on-abort';
 import { TaskGroup } from '../../lib/async/task-group';
 import type { Clock } from '../../lib/clock';
+import { stringifyJson } from '../../lib/json';
 import { describeError, type Log } from '../../lib/log';
 import type {
   AttachRequest,
   AttachResponse,
+  ContainerTarget,
   OpenStream,
 } from '../../proto/gen/dhow/agent/v1/agent';
 import type { ContainerRuntime, ExecProcess, ExecSpec } from '../../runtime/container-runtime';
+import { inspectProcess } from '../../runtime/inspection';
 import { dial } from '../../runtime/network';
 import { readLog } from '../logs/log-reader';
 import type { PodManager } from '../pods/pod-manager';
@@ -16,7 +19,8 @@ import type { MessageStream, Transport } from '../session/transport';
 import { containerNamed } from '../pod-spec/environment';
 import type { MetricsPages } from '../usage/metrics-pages';
 import type { UsageMeter } from '../usage/usage-meter';
-import { findRun, findSandbox, StreamFailure } from './container-finder';
+import { findRun, findSandbox, podOf, StreamFailure } from './container-finder';
+import { isolationOf, type Inspect } from './isolation-report';
 import { carryPort, type Dial } from './port-stream';
 import { logOptionsOf } from './log-options';
 import { pieces } from './pieces';
@@ -32,7 +36,7 @@ const MAX_STREAMS = 256;
 const TERMINAL_SIZE_WAIT_MS = 500;
 const DIAL_MS = 10_000;
 
-/** Answers the server's requests for logs, exec, attach, ports, usage and metrics. */
+/** Answers the server's requests for logs, exec, attach, ports, usage, metrics and isolation. */
 export class StreamServer {
   private openCount = 0;
 
@@ -48,6 +52,8 @@ export class StreamServer {
       readonly log: Log;
       /** `dial` of the runtime; tests have their own. */
       readonly dial?: Dial;
+      /** `inspectProcess` of the runtime; tests have their own. */
+      readonly inspect?: Inspect;
     },
   ) {}
 
@@ -65,6 +71,7 @@ export class StreamServer {
       else if (kind?.$case === 'port') await this.port(stream, kind.value, controller.signal);
       else if (kind?.$case === 'usage') await this.usage(stream);
       else if (kind?.$case === 'metrics') await this.metrics(stream, kind.value.path);
+      else if (kind?.$case === 'isolation') await this.isolation(stream, kind.value.target);
       stream.end();
     } catch (error) {
       await this.fail(stream, error);
@@ -129,6 +136,14 @@ export class StreamServer {
     const text = await this.deps.metrics.page(path);
     if (text === undefined) throw new StreamFailure('NotFound', 'the node has no such metrics');
     for (const piece of pieces(Buffer.from(text)))
+      await stream.write({ message: { $case: 'stdout', value: piece } });
+  }
+
+  private async isolation(stream: Attach, target: ContainerTarget | undefined): Promise<void> {
+    const { pods, runtime } = this.deps;
+    const pod = podOf(pods, target);
+    const report = isolationOf(pod, runtime, this.deps.inspect ?? inspectProcess);
+    for (const piece of pieces(Buffer.from(stringifyJson(report))))
       await stream.write({ message: { $case: 'stdout', value: piece } });
   }
 

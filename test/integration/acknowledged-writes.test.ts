@@ -42,7 +42,7 @@ const serve = async (store: Store): Promise<ApiClient> => {
     tls: { caCertificate: '', server: { certificate: '', key: '' } },
     nodeConnections: {
       ...{ isConnected: () => false, logs: refuse, exec: refuse, connect: refuse, usage: refuse },
-      metrics: refuse,
+      ...{ metrics: refuse, isolation: refuse },
     },
     virtualResources: [],
     random: systemRandom,

@@ -38,6 +38,7 @@ beforeAll(async () => {
       connect: () => Promise.reject(new Error('no nodes')),
       usage: () => Promise.reject(new Error('no nodes')),
       metrics: () => Promise.reject(new Error('no nodes')),
+      isolation: () => Promise.reject(new Error('no nodes')),
     },
     virtualResources: [],
     clock: systemClock,

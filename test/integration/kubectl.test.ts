@@ -76,6 +76,7 @@ const NODE: NodeConnections = {
   },
   usage: () => Promise.reject(new ApiError('ServiceUnavailable', 'not measured')),
   metrics: () => Promise.reject(new ApiError('ServiceUnavailable', 'not measured')),
+  isolation: () => Promise.reject(new ApiError('ServiceUnavailable', 'not measured')),
 };
 
 const echoSession = ({ command, stdin, tty }: ExecRequest) => {

@@ -211,4 +211,5 @@ const NO_CONNECTIONS = {
   connect: () => Promise.reject(notHere()),
   usage: () => Promise.reject(notHere()),
   metrics: () => Promise.reject(notHere()),
+  isolation: () => Promise.reject(notHere()),
 };

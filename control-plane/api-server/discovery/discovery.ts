@@ -1,3 +1,4 @@
+import { ISOLATION } from '../../../api/isolation';
 import { POD_EXPLANATIONS } from '../../../api/resources';
 import { createHash } from 'node:crypto';
 import { compareVersions } from '../../../api/versions';
@@ -292,6 +293,8 @@ const subresourceFacts = ({ resource }: ServedKind, name: string) => {
         : { group, version, kind: `${kind}ProxyOptions`, verbs: PROXY_VERBS };
     case 'scheduling':
       return { ...EXPLAINED, verbs: ['get'] };
+    case 'isolation':
+      return { ...ISOLATION, verbs: ['get'] };
     case 'log':
       return { group, version, kind, verbs: ['get'] };
     case 'finalize':

@@ -162,4 +162,5 @@ const SERVED_SUBRESOURCES: ReadonlySet<string> = new Set([
   'ephemeralcontainers',
   'resize',
   'scheduling',
+  'isolation',
 ]);

@@ -5,6 +5,7 @@ import { requestToken } from '../auth/token-request';
 import { notServed } from '../kinds/kind-registry';
 import { bindPod, parseBinding } from '../pods/binding';
 import { evictPod } from '../pods/eviction';
+import { podIsolation } from '../pods/isolation';
 import { podLog } from '../pods/log';
 import { proxyToNode } from '../nodes/proxy';
 import { statusResponse, successStatus, type ApiResponse } from '../http/exchange';
@@ -104,6 +105,11 @@ const scheduling: Handler = async (deps, asked, method) => {
   return itemResponse(viewOf(deps, { ...asked, kind }), item);
 };
 
+const isolation: Handler = async ({ service, nodes }, { kind, target, request }, method) => {
+  if (method !== 'GET') throw notAllowed();
+  return podIsolation(service, nodes, kind, target, request.signal);
+};
+
 const proxy: Handler = async ({ service, nodes, proxies }, asked, method) => {
   const { kind, target, request } = asked;
   if (kind.resource.plural !== 'nodes') return proxies.answer(asked);
@@ -132,6 +138,7 @@ const HANDLERS: Readonly<Partial<Record<string, Handler>>> = {
   binding,
   eviction,
   scheduling,
+  isolation,
   log,
   proxy,
   token,

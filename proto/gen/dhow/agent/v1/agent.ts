@@ -260,7 +260,9 @@ export interface OpenStream {
   /** As well. */
   { $case: "usage"; value: UsageParams } | //
   /** As well. */
-  { $case: "metrics"; value: MetricsParams } | undefined;
+  { $case: "metrics"; value: MetricsParams } | //
+  /** As well. */
+  { $case: "isolation"; value: IsolationParams } | undefined;
 }
 
 export interface ContainerTarget {
@@ -313,6 +315,12 @@ export interface UsageParams {
 /** A page of the kubelet's metrics by its path, metrics/cadvisor: its text as stdout, never empty. */
 export interface MetricsParams {
   path: string;
+}
+
+/** How the containers of a pod that run are shut in, as the kernel reports it: JSON as stdout, never empty. */
+export interface IsolationParams {
+  /** Without container. */
+  target: ContainerTarget | undefined;
 }
 
 /** Agent to server. */
@@ -3471,6 +3479,9 @@ export const OpenStream: MessageFns<OpenStream> = {
       case "metrics":
         MetricsParams.encode(message.kind.value, writer.uint32(50).fork()).join();
         break;
+      case "isolation":
+        IsolationParams.encode(message.kind.value, writer.uint32(58).fork()).join();
+        break;
     }
     return writer;
   },
@@ -3536,6 +3547,14 @@ export const OpenStream: MessageFns<OpenStream> = {
             message.kind = { $case: "metrics", value: MetricsParams.decode(reader, reader.uint32()) };
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.kind = { $case: "isolation", value: IsolationParams.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3565,6 +3584,8 @@ export const OpenStream: MessageFns<OpenStream> = {
         ? { $case: "usage", value: UsageParams.fromJSON(object.usage) }
         : isSet(object.metrics)
         ? { $case: "metrics", value: MetricsParams.fromJSON(object.metrics) }
+        : isSet(object.isolation)
+        ? { $case: "isolation", value: IsolationParams.fromJSON(object.isolation) }
         : undefined,
     };
   },
@@ -3584,6 +3605,8 @@ export const OpenStream: MessageFns<OpenStream> = {
       obj.usage = UsageParams.toJSON(message.kind.value);
     } else if (message.kind?.$case === "metrics") {
       obj.metrics = MetricsParams.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "isolation") {
+      obj.isolation = IsolationParams.toJSON(message.kind.value);
     }
     return obj;
   },
@@ -3622,6 +3645,12 @@ export const OpenStream: MessageFns<OpenStream> = {
       case "metrics": {
         if (object.kind?.value !== undefined && object.kind?.value !== null) {
           message.kind = { $case: "metrics", value: MetricsParams.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "isolation": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "isolation", value: IsolationParams.fromPartial(object.kind.value) };
         }
         break;
       }
@@ -4331,6 +4360,75 @@ export const MetricsParams: MessageFns<MetricsParams> = {
   fromPartial(object: DeepPartial<MetricsParams>): MetricsParams {
     const message = createBaseMetricsParams();
     message.path = object.path ?? "";
+    return message;
+  },
+};
+
+function createBaseIsolationParams(): IsolationParams {
+  return { target: undefined };
+}
+
+export const IsolationParams: MessageFns<IsolationParams> = {
+  encode(message: IsolationParams, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.target !== undefined) {
+      ContainerTarget.encode(message.target, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IsolationParams {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIsolationParams();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.target = ContainerTarget.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): IsolationParams {
+    return { target: isSet(object.target) ? ContainerTarget.fromJSON(object.target) : undefined };
+  },
+
+  toJSON(message: IsolationParams): unknown {
+    const obj: any = {};
+    if (message.target !== undefined) {
+      obj.target = ContainerTarget.toJSON(message.target);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<IsolationParams>): IsolationParams {
+    return IsolationParams.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<IsolationParams>): IsolationParams {
+    const message = createBaseIsolationParams();
+    message.target = (object.target !== undefined && object.target !== null)
+      ? ContainerTarget.fromPartial(object.target)
+      : undefined;
     return message;
   },
 };
