@@ -32,6 +32,23 @@ it('removes files and folders, and is content when there is nothing', async () =
   await removeTree(root);
 });
 
+it('removes many folders that lie beside and in each other', async () => {
+  for (let i = 0; i < 40; i++) {
+    mkdirSync(join(root, `${i}/a/b`), { recursive: true });
+    writeFileSync(join(root, `${i}/a/file`), 'x'.repeat(5000));
+  }
+  await removeTree(root);
+  expect(existsSync(root)).toBe(false);
+});
+
+it('removes what is written to the folder while it works', async () => {
+  for (let i = 0; i < 1000; i++) writeFileSync(join(root, `file-${i}`), 'x');
+  const removal = removeTree(root);
+  writeFileSync(join(root, 'late'), 'x');
+  await removal;
+  expect(existsSync(root)).toBe(false);
+});
+
 it('removes large files and large folders', async () => {
   writeFileSync(join(root, 'large'), Buffer.alloc(2 << 20, 1));
   const names = join(root, 'names');

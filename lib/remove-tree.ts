@@ -5,11 +5,15 @@ import {
   readdirSync,
   renameSync,
   rmdirSync,
+  statfsSync,
   unlinkSync,
   type Dirent,
+  type Stats,
 } from 'node:fs';
 import { rmdir, unlink } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
+
+import { Semaphore } from './async/semaphore';
 
 /**
  * Deletes a file or a folder with all that is in it; nothing when it is not there. Any process may have
@@ -20,7 +24,9 @@ import { setImmediate } from 'node:timers/promises';
  */
 export const removeTree = async (root: string): Promise<void> => {
   try {
-    await new Removal(Buffer.from(root)).run();
+    const path = Buffer.from(root);
+    const stats = lstatSync(path, { throwIfNoEntry: false });
+    if (stats !== undefined) await new Removal(path, stats).run();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
@@ -28,60 +34,83 @@ export const removeTree = async (root: string): Promise<void> => {
 
 class Removal {
   private count = 0;
-  private readonly device: number;
-  private readonly isFolder: boolean;
+  private readonly quickBlocks: number;
 
-  constructor(private readonly root: Buffer) {
-    const stats = lstatSync(root);
-    this.device = stats.dev;
-    this.isFolder = stats.isDirectory();
+  constructor(
+    private readonly root: Buffer,
+    private readonly stats: Stats,
+  ) {
+    const isInMemory = stats.isDirectory() && statfsSync(root).type === TMPFS_MAGIC;
+    this.quickBlocks = isInMemory ? QUICK_MEMORY_BLOCKS : 0;
   }
 
   async run(): Promise<void> {
-    const { root } = this;
-    if (!this.isFolder) {
-      await this.removeFile(root);
+    const { root, stats } = this;
+    if (!stats.isDirectory()) {
+      await this.remove(root, stats);
       return;
     }
-    // Again, as long as it moves deep folders up here.
-    while ((await this.empty(root)) > 0);
-    await this.removeFolder(root);
+    // Again, when deep folders were moved up here, or somebody still wrote.
+    while (!(await this.isGone(await this.empty(root, stats))));
+  }
+
+  /** Whether the root could be removed, of which so many names were taken away just before. */
+  private async isGone(taken: number): Promise<boolean> {
+    try {
+      await this.remove(this.root, this.stats);
+      return true;
+    } catch (error) {
+      if (taken > 0 && (error as NodeJS.ErrnoException).code === 'ENOTEMPTY') return false;
+      throw error;
+    }
   }
 
   /** How many names it took away: fewer than `NAMES_AT_ONCE` means all of them. */
-  private async empty(folder: Buffer): Promise<number> {
-    const { dev, size } = lstatSync(folder);
-    if (dev !== this.device)
+  private async empty(folder: Buffer, { dev, size }: Stats): Promise<number> {
+    if (dev !== this.stats.dev)
       throw new Error(`another file system is mounted at ${folder.toString()}`);
     const names = firstNames(folder, size);
-    for (const { name, isFolder } of names) {
-      const path = Buffer.concat([folder, SLASH, Buffer.from(name, 'latin1')]);
-      if (!isFolder) {
-        await this.removeFile(path);
-      } else if (path.length > MAX_PATH_BYTES) {
-        renameSync(path, Buffer.concat([this.root, SLASH, Buffer.from(randomUUID())]));
-      } else {
-        while ((await this.empty(path)) >= NAMES_AT_ONCE);
-        await this.removeFolder(path);
+    const going: Promise<void>[] = [];
+    try {
+      for (const name of names) {
+        await this.takeAway(folder, name, going);
+        if (going.length >= GOING_MAX) await Promise.all(going.splice(0));
+        if (++this.count % REMOVALS_AT_ONCE === 0) await setImmediate();
       }
-      if (++this.count % REMOVALS_AT_ONCE === 0) await setImmediate();
+      await Promise.all(going);
+    } finally {
+      // Nothing of it goes on after it has failed.
+      await Promise.allSettled(going);
     }
     return names.length;
   }
 
-  private async removeFile(path: Buffer): Promise<void> {
-    if (isLarge(path)) await unlink(path);
-    else unlinkSync(path);
+  /** What takes longer is added to `going`. */
+  private async takeAway(folder: Buffer, { name, isFolder }: Name, going: Promise<void>[]) {
+    const path = Buffer.concat([folder, SLASH, Buffer.from(name, 'latin1')]);
+    if (isFolder && path.length > MAX_PATH_BYTES) {
+      renameSync(path, Buffer.concat([this.root, SLASH, Buffer.from(randomUUID())]));
+      return;
+    }
+    const stats = lstatSync(path);
+    if (isFolder) while ((await this.empty(path, stats)) >= NAMES_AT_ONCE);
+    const removal = this.remove(path, stats);
+    if (removal === undefined) return;
+    // Its failure is told of once the others of its folder have begun.
+    removal.catch(() => undefined);
+    going.push(removal);
   }
 
-  private async removeFolder(path: Buffer): Promise<void> {
-    if (isLarge(path)) await rmdir(path);
-    else rmdirSync(path);
+  /** At once where there is little to free: undefined. */
+  private remove(path: Buffer, stats: Stats): Promise<void> | undefined {
+    const isFolder = stats.isDirectory();
+    if (stats.blocks > this.quickBlocks)
+      return freeing.use(() => (isFolder ? rmdir(path) : unlink(path)));
+    if (isFolder) rmdirSync(path);
+    else unlinkSync(path);
+    return undefined;
   }
 }
-
-/** The kernel takes its time to free what is: not in this thread. */
-const isLarge = (path: Buffer): boolean => lstatSync(path).blocks > LARGE_BLOCKS;
 
 /** Not all of them: a folder with a million would stop everything else while it is read. */
 const firstNames = (path: Buffer, folderBytes: number): readonly Name[] => {
@@ -119,6 +148,15 @@ const NAMES_AT_ONCE = 1024;
  */
 const SHORT_FOLDER_BYTES = 16_384;
 /** A megabyte. */
-const LARGE_BLOCKS = 2048;
+const QUICK_MEMORY_BLOCKS = 2048;
+/** Of one folder: so many are freed while the next ones are looked at. */
+const GOING_MAX = 8;
+/** Source: linux/magic.h. */
+const TMPFS_MAGIC = 0x01021994;
+/**
+ * What has blocks on a disk is removed in other threads: a file system that is mounted with `discard` waits
+ * for the disk with each folder, a millisecond and more. One of Node's four threads stays for others.
+ */
+const freeing = new Semaphore(3);
 /** With one more name it is still shorter than the kernel's 4096. */
 const MAX_PATH_BYTES = 2048;
