@@ -105,8 +105,11 @@ export const createMounter = (): Mounter => {
     },
     isMounted: isMountPoint,
     unmountAll: (folder) => {
+      const found = mountPointsIn(folder);
+      // The list of a node of many pods is long, and made anew by the kernel for each look.
+      if (found.length === 0) return;
       // Detached with all that is mounted on it in turn; mounts may also lie on one another.
-      for (const path of [...mountPointsIn(folder)].reverse()) {
+      for (const path of [...found].reverse()) {
         if (umount2(Buffer.concat([path, NUL]), MNT_DETACH | UMOUNT_NOFOLLOW) === 0) continue;
         const errno = koffi.errno();
         if (errno !== EINVAL && errno !== ENOENT)

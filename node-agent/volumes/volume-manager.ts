@@ -152,8 +152,11 @@ export class VolumeManager {
     const { runDir, stateDir, mounter } = this.options;
     await this.remote.release(uid);
     for (const folder of [runDir, stateDir].map((dir) => join(dir, 'pods', uid))) {
-      mounter.unmountAll(folder);
-      await removeTree(folder);
+      // Nothing can be mounted in what is not there.
+      if (existsSync(folder)) {
+        mounter.unmountAll(folder);
+        await removeTree(folder);
+      }
       for (const path of this.written.keys())
         if (path.startsWith(`${folder}/`)) this.written.delete(path);
     }
