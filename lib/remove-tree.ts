@@ -5,7 +5,6 @@ import {
   readdirSync,
   renameSync,
   rmdirSync,
-  statfsSync,
   unlinkSync,
   type Dirent,
   type Stats,
@@ -14,6 +13,7 @@ import { rmdir, unlink } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 
 import { Semaphore } from './async/semaphore';
+import { systemClock } from './clock';
 
 /**
  * Deletes a file or a folder with all that is in it; nothing when it is not there. Any process may have
@@ -34,15 +34,13 @@ export const removeTree = async (root: string): Promise<void> => {
 
 class Removal {
   private count = 0;
-  private readonly quickBlocks: number;
+  /** The file system waits for its disk. */
+  private isSlow = false;
 
   constructor(
     private readonly root: Buffer,
     private readonly stats: Stats,
-  ) {
-    const isInMemory = stats.isDirectory() && statfsSync(root).type === TMPFS_MAGIC;
-    this.quickBlocks = isInMemory ? QUICK_MEMORY_BLOCKS : 0;
-  }
+  ) {}
 
   async run(): Promise<void> {
     const { root, stats } = this;
@@ -74,7 +72,10 @@ class Removal {
     try {
       for (const name of names) {
         await this.takeAway(folder, name, going);
-        if (going.length >= GOING_MAX) await Promise.all(going.splice(0));
+        if (going.length >= GOING_MAX) {
+          await Promise.all(going);
+          going.length = 0;
+        }
         if (++this.count % REMOVALS_AT_ONCE === 0) await setImmediate();
       }
       await Promise.all(going);
@@ -101,13 +102,15 @@ class Removal {
     going.push(removal);
   }
 
-  /** At once where there is little to free: undefined. */
+  /** Undefined: it is gone already, since there was little to free. */
   private remove(path: Buffer, stats: Stats): Promise<void> | undefined {
     const isFolder = stats.isDirectory();
-    if (stats.blocks > this.quickBlocks)
+    if (stats.blocks > (this.isSlow ? 0 : LARGE_BLOCKS))
       return freeing.use(() => (isFolder ? rmdir(path) : unlink(path)));
+    const beganMs = systemClock.monotonicMs();
     if (isFolder) rmdirSync(path);
     else unlinkSync(path);
+    if (stats.blocks > 0) this.isSlow ||= systemClock.monotonicMs() - beganMs > SLOW_MS;
     return undefined;
   }
 }
@@ -148,14 +151,15 @@ const NAMES_AT_ONCE = 1024;
  */
 const SHORT_FOLDER_BYTES = 16_384;
 /** A megabyte. */
-const QUICK_MEMORY_BLOCKS = 2048;
+const LARGE_BLOCKS = 2048;
 /** Of one folder: so many are freed while the next ones are looked at. */
 const GOING_MAX = 8;
-/** Source: linux/magic.h. */
-const TMPFS_MAGIC = 0x01021994;
+/** Ten times what it takes to free a folder's block, but less than a disk needs to hear of it. */
+const SLOW_MS = 0.3;
 /**
- * What has blocks on a disk is removed in other threads: a file system that is mounted with `discard` waits
- * for the disk with each folder, a millisecond and more. One of Node's four threads stays for others.
+ * Other threads do what takes long: a file system that is mounted with `discard` may wait for the disk with
+ * each block, a millisecond and more. To hand over what does not costs more than to do it. One of Node's
+ * four threads stays for others.
  */
 const freeing = new Semaphore(3);
 /** With one more name it is still shorter than the kernel's 4096. */
