@@ -9,11 +9,20 @@ const REVIEW = { apiVersion: 'networking.dhow.dev/v1', kind: 'ConnectionReview' 
 
 const pod = async (
   name: string,
-  { ip = '', six = '', app = name, ready = true, namespace = 'default', port = 8080 } = {},
+  {
+    ip = '',
+    six = '',
+    app = name,
+    ready = true,
+    namespace = 'default',
+    port = 8080,
+    hostNetwork = false,
+    nodeName = 'n1',
+  } = {},
 ) => {
   const path = `/api/v1/namespaces/${namespace}/pods`;
   const ports = [{ name: 'http', containerPort: port }];
-  const spec = { nodeName: 'n1', containers: [{ name: 'c', image: 'web:1', ports }] };
+  const spec = { nodeName, hostNetwork, containers: [{ name: 'c', image: 'web:1', ports }] };
   const metadata = { name, labels: { app } };
   await created(path, { apiVersion: 'v1', kind: 'Pod', metadata, spec });
   if (ip === '') return;
@@ -64,6 +73,14 @@ const service = (name: string, spec: object) =>
     metadata: { name },
     spec,
   });
+
+const node = (name: string, address: string) =>
+  created('/api/v1/nodes', {
+    ...{ apiVersion: 'v1', kind: 'Node', metadata: { name } },
+    status: { addresses: [{ type: 'InternalIP', address }] },
+  });
+
+const UDP = { protocol: 'UDP' };
 
 const slice = (name: string, port: object, endpoints: readonly object[]) =>
   created('/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', {
@@ -159,6 +176,92 @@ it('goes through a service, and says what keeps it from having endpoints', async
     reachable: false,
     attempts: [{ pod: 'default/web-1', port: 8080, ingress: { because: 'NoRule' } }],
     problems: [],
+  });
+});
+
+describe('a service without an address of its own', () => {
+  const ask = (port: number) => answerOf({ pod: 'client' }, { service: 'web', port });
+
+  beforeEach(async () => {
+    await pod('client', { ip: '10.42.1.2' });
+    await pod('web-1', { app: 'web', ip: '10.42.1.3' });
+    const ports = [{ name: 'main', port: 80, targetPort: 8080 }];
+    await service('web', { clusterIP: 'None', selector: { app: 'web' }, ports });
+  });
+
+  it('leads to its pods as they are: no port is translated', async () => {
+    expect(await ask(8080)).toMatchObject({
+      problems: ['service default/web has no ready endpoint: its EndpointSlices have none yet'],
+    });
+    await slice('web', { name: 'main', port: 8080, protocol: 'TCP' }, [
+      { addresses: ['10.42.1.3'], conditions: { ready: true } },
+    ]);
+    expect(await ask(80)).toMatchObject({
+      ...{ reachable: false, attempts: [] },
+      problems: [
+        'service default/web is headless: nobody translates its port 80, and its pods listen at 8080',
+      ],
+    });
+    for (const port of [8080, 9090])
+      expect(await ask(port)).toMatchObject({
+        ...{ reachable: true, problems: [] },
+        attempts: [{ pod: 'default/web-1', address: '10.42.1.3', port }],
+      });
+    const byName = await answerOf({ pod: 'client' }, { service: 'web', port: 'main' });
+    expect(byName).toMatchObject({ reachable: true, attempts: [{ port: 8080 }] });
+  });
+
+  it('or stands for a name elsewhere', async () => {
+    await service('away', { type: 'ExternalName', externalName: 'db.example.com' });
+    expect(await answerOf({ pod: 'client' }, { service: 'away', port: 5432 })).toEqual({
+      ...{ reachable: false, attempts: [], notes: [] },
+      problems: ['service default/away is a name for db.example.com, outside the cluster'],
+    });
+  });
+});
+
+it('follows a port of a node to the pods behind it', async () => {
+  await pod('client', { ip: '10.42.1.2' });
+  await pod('web-1', { app: 'web', ip: '10.42.1.3' });
+  await node('n1', '192.0.2.1');
+  const ports = [{ name: 'main', port: 80, targetPort: 8080, nodePort: 30_080 }];
+  await service('web', { type: 'NodePort', selector: { app: 'web' }, ports });
+  const through = () => answerOf({ pod: 'client' }, { address: '192.0.2.1', port: 30_080 });
+  expect(await through()).toMatchObject({
+    reachable: false,
+    problems: [
+      'service default/web has no ready endpoint for port 80: its EndpointSlices have none yet',
+    ],
+  });
+  await slice('web', { name: 'main', port: 8080, protocol: 'TCP' }, [
+    { addresses: ['10.42.1.3'], conditions: { ready: true } },
+  ]);
+  await policy('deny', { podSelector: { matchLabels: { app: 'web' } } });
+  expect(await through()).toMatchObject({
+    reachable: false,
+    attempts: [{ pod: 'default/web-1', port: 8080, ingress: { because: 'NoRule' } }],
+    notes: ['port 30080 of node n1 leads to service default/web, port 80'],
+  });
+  // Of another protocol, and elsewhere, it is nobody's.
+  const own = await answerOf({ pod: 'client' }, { address: '192.0.2.1', port: 30_080 }, UDP);
+  expect(own).toMatchObject({ attempts: [{ address: '192.0.2.1', port: 30_080 }], notes: [] });
+});
+
+it('asks for a pod on the network of its node by that address', async () => {
+  await pod('web', { ip: '10.42.1.3' });
+  await node('n1', '192.0.2.1');
+  await node('n2', '192.0.2.2');
+  await pod('far', { ip: '192.0.2.2', hostNetwork: true, nodeName: 'n2' });
+  await pod('near', { ip: '192.0.2.1', hostNetwork: true });
+  await policy('deny', { podSelector: {} });
+  const from = (name: string) => answerOf({ pod: name }, { pod: 'web', port: 8080 });
+  expect(await from('far')).toMatchObject({
+    ...{ reachable: false },
+    attempts: [{ egress: { because: 'Exempt' }, ingress: { because: 'NoRule' } }],
+  });
+  expect(await from('near')).toMatchObject({
+    ...{ reachable: true },
+    attempts: [{ egress: { because: 'Exempt' }, ingress: { because: 'OwnNode' } }],
   });
 });
 

@@ -11,7 +11,7 @@ import {
 } from '../../../api/network-policies/review';
 import { NETWORK_POLICIES, PODS, SERVICES, type Resource } from '../../../api/resources';
 import { isOfType } from '../../../api/service-endpoints';
-import { nameKey, type Service } from '../../../api/types';
+import { keyOf, nameKey, type Service } from '../../../api/types';
 import type { ApiClient } from '../../../client/api-client';
 import { familyOf } from '../../../lib/net/ip';
 import type { Authorizer } from '../auth/authorizer';
@@ -21,7 +21,7 @@ import { jsonResponse, type ApiRequest, type ApiResponse } from '../http/exchang
 import { readValue } from '../rest/body';
 import { askedNamespace } from '../rest/create-only';
 import { isFields } from '../kinds/mutable';
-import { clusterOf, type KnownCluster } from './known-cluster';
+import { clusterOf, type KnownCluster, type NodePortOwner } from './known-cluster';
 import { questionIn, type CheckedQuestion } from './question';
 import {
   addressProblem,
@@ -176,8 +176,28 @@ const targetsOf = ({ to, protocol }: Question, cluster: KnownCluster, access: Ac
       'BadRequest',
       'spec.to.port: an address has no names of ports: say a number',
     );
+  const owner = cluster.portAtNode(address, port, protocol ?? 'TCP');
+  if (owner !== undefined)
+    return throughNode(owner, { address, port, protocol: protocol ?? 'TCP' }, cluster, access);
   const end = cluster.endAt(address);
   return { targets: [{ end, port, protocol: protocol ?? 'TCP' }], problems: [], notes: [] };
+};
+
+/** A node leads what comes to a port of a Service on to the Service's pods. */
+const throughNode = (
+  { service, port: own }: NodePortOwner,
+  { address, port, protocol }: Required<Asked> & { readonly address: string },
+  cluster: KnownCluster,
+  access: Access,
+): Targets => {
+  const { namespace = '', name } = service.metadata;
+  access.require('get', SERVICES, namespace, name);
+  const { targets, problems, notes } = targetsOfService(service, { port: own, protocol }, cluster);
+  const node = cluster.nodeAt(address) ?? '';
+  const leads = `port ${port} of node ${node} leads to service ${keyOf(service)}, port ${own}`;
+  const local = `service ${keyOf(service)} leads who comes from outside the cluster to its pods on node ${node} alone`;
+  const isLocal = service.spec?.externalTrafficPolicy === 'Local';
+  return { targets, problems, notes: [...notes, leads, ...(isLocal ? [local] : [])] };
 };
 
 /** The resolver answers on every node, at the address of its Service. */

@@ -4,6 +4,7 @@ import {
   resolverSubject,
   type ConnectionEnd,
   type PolicyWorld,
+  type Protocol,
 } from '../../../api/network-policies';
 import {
   ENDPOINT_SLICES,
@@ -25,6 +26,21 @@ export interface KnownCluster extends TargetWorld {
   readonly pod: (namespace: string, name: string) => Pod | undefined;
   readonly service: (namespace: string, name: string) => Service | undefined;
   readonly serviceAt: (address: string) => Service | undefined;
+  /** The node whose address it is. */
+  readonly nodeAt: (address: string) => string | undefined;
+  /** Who has this port on every node; of a balancer's ports, where the address is one of its own. */
+  readonly portAtNode: (
+    address: string,
+    port: number,
+    protocol: Protocol,
+  ) => NodePortOwner | undefined;
+}
+
+/** A port of a Service that is reached at addresses of nodes. */
+export interface NodePortOwner {
+  readonly service: Service;
+  /** As the Service has it. */
+  readonly port: number;
 }
 
 export const clusterOf = async (
@@ -40,7 +56,11 @@ export const clusterOf = async (
   ];
   const policies = new PoliciesByLabel(await all(NETWORK_POLICIES));
   const namespaces = firstBy(await all(NAMESPACES), ({ metadata }) => [metadata.name]);
-  const nodes = firstBy(await all(NODES), ({ metadata }) => [metadata.name]);
+  const allNodes = await all(NODES);
+  const nodes = firstBy(allNodes, ({ metadata }) => [metadata.name]);
+  const nodesByAddress = firstBy(allNodes, ({ status }) =>
+    (status.addresses ?? []).map(({ address }) => canonical(address)),
+  );
   const [podsByKey, servicesByKey] = [firstBy(pods, keysOf), firstBy(services, keysOf)];
   const podsIn = groupBy(pods, ({ metadata }) => metadata.namespace);
   const slicesOf = groupBy(slices, ({ metadata: { namespace = '', labels = {} } }) => {
@@ -65,6 +85,11 @@ export const clusterOf = async (
     pod: (namespace, name) => podsByKey.get(nameKey({ namespace, name })),
     service: (namespace, name) => servicesByKey.get(nameKey({ namespace, name })),
     serviceAt: (address) => servicesByAddress.get(canonical(address)),
+    nodeAt: (address) => nodesByAddress.get(canonical(address))?.metadata.name,
+    portAtNode: (address, port, protocol) =>
+      nodesByAddress.has(canonical(address))
+        ? ownerOfPort(services, canonical(address), port, protocol)
+        : undefined,
     endAt: endsAt(pods, resolverAddresses),
     podsIn: (namespace) => podsIn.get(namespace) ?? [],
     slicesOf: (service) => slicesOf.get(keyOf(service)) ?? [],
@@ -101,6 +126,29 @@ const addressesOf = ({ spec }: Service): readonly string[] => {
   return [clusterIP, ...clusterIPs, ...externalIPs]
     .filter((address) => !['', 'None'].includes(address))
     .map(canonical);
+};
+
+const ownerOfPort = (
+  services: readonly Service[],
+  address: string,
+  port: number,
+  protocol: Protocol,
+): NodePortOwner | undefined => {
+  for (const service of services) {
+    const { type, ports = [] } = service.spec ?? {};
+    if (type !== 'NodePort' && type !== 'LoadBalancer') continue;
+    const balanced = (service.status?.loadBalancer?.ingress ?? []).map(({ ip = '' }) =>
+      canonical(ip),
+    );
+    const isBalanced = type === 'LoadBalancer' && balanced.includes(address);
+    const own = ports.find(
+      (each) =>
+        (each.protocol ?? 'TCP') === protocol &&
+        (each.nodePort === port || (isBalanced && each.port === port)),
+    );
+    if (own !== undefined) return { service, port: own.port };
+  }
+  return undefined;
 };
 
 const keysOf = (object: ApiObject): readonly string[] => [keyOf(object)];

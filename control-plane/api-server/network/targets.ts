@@ -76,6 +76,8 @@ export const targetsOfService = (service: Service, asked: Asked, world: TargetWo
   const { type = 'ClusterIP', externalName = '', ports = [] } = service.spec ?? {};
   if (type === 'ExternalName')
     return problem(`service ${keyOf(service)} is a name for ${externalName}, outside the cluster`);
+  if (service.spec?.clusterIP === 'None' && typeof asked.port === 'number')
+    return targetsOfHeadless(service, asked.port, asked.protocol, world);
   const meant = ports.filter(
     ({ name, port, protocol = 'TCP' }) =>
       (asked.port === undefined || asked.port === port || asked.port === name) &&
@@ -88,6 +90,42 @@ export const targetsOfService = (service: Service, asked: Asked, world: TargetWo
     problems: found.flatMap(({ problems }) => problems),
     notes: [],
   };
+};
+
+/** Its name leads to its pods themselves: nobody translates a port, and any that they listen at will do. */
+const targetsOfHeadless = (
+  service: Service,
+  port: number,
+  protocol: Protocol | undefined,
+  world: TargetWorld,
+): Targets => {
+  const { ports = [] } = service.spec ?? {};
+  const named = ports.find(
+    (each) => each.port === port && (protocol ?? 'TCP') === (each.protocol ?? 'TCP'),
+  );
+  const slices = world.slicesOf(service);
+  const led = slices.flatMap(({ ports: own = [] }) =>
+    own.flatMap((each) => ((each.name ?? '') === (named?.name ?? '') ? [each.port ?? 0] : [])),
+  );
+  const others = [...new Set(named === undefined ? [] : led)].filter((each) => each !== port);
+  if (others.length > 0)
+    return problem(
+      `service ${keyOf(service)} is headless: nobody translates its port ${port}, ` +
+        `and its pods listen at ${others.join(', ')}`,
+    );
+  const ready = slices.flatMap(({ endpoints }) =>
+    endpoints.filter(({ conditions }) => conditions?.ready !== false),
+  );
+  const addresses = new Set(ready.flatMap((each) => each.addresses.slice(0, 1)));
+  if (addresses.size === 0)
+    return problem(
+      `service ${keyOf(service)} has no ready endpoint: ${whyNoEndpoint(service, port, world)}`,
+    );
+  const targets = [...addresses].map((address) => ({
+    end: world.endAt(address),
+    ...{ port, protocol: protocol ?? 'TCP' },
+  }));
+  return { targets, problems: [], notes: [] };
 };
 
 type ServicePort = NonNullable<NonNullable<Service['spec']>['ports']>[number];
