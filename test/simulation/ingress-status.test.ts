@@ -1,5 +1,7 @@
-import { EVENTS, INGRESS_CLASSES, INGRESSES, NODES, SERVICES } from '../../api/resources';
+import { EVENTS, INGRESS_CLASSES, INGRESSES, NODES, SECRETS, SERVICES } from '../../api/resources';
 import type { Ingress } from '../../api/types';
+import { systemClock } from '../../lib/clock';
+import { makeDefaultCertificate } from '../../node-agent/ingress/serving/default-certificate';
 import { folderOfWorlds } from './folder';
 import { World } from './world';
 
@@ -44,10 +46,10 @@ const addressesOf = async (world: World, name: string): Promise<readonly string[
   return (status?.loadBalancer?.ingress ?? []).map(({ ip = '' }) => ip);
 };
 
-const warnings = async (world: World): Promise<readonly string[]> =>
+const warnings = async (world: World, wanted = 'BackendNotServed'): Promise<readonly string[]> =>
   (await world.client.list(EVENTS, { namespace: 'default' })).items.flatMap(
     ({ reason, involvedObject, message = '', count = 1 }) =>
-      reason === 'BackendNotServed' ? [`${involvedObject.name ?? ''} x${count}: ${message}`] : [],
+      reason === wanted ? [`${involvedObject.name ?? ''} x${count}: ${message}`] : [],
   );
 
 const to = (name: string) => ({ service: { name, port: { number: 80 } } });
@@ -96,6 +98,42 @@ it('warns once of backends that nodes cannot serve', async () => {
     bucket,
     `away ${words}: service "away" is of type ExternalName`,
   ]);
+});
+
+it('warns of certificates that cannot be shown, until they can', async () => {
+  await using world = await World.start(1, directory(), 1);
+  await createClass(world, 'own', 'dhow.dev/ingress');
+  await createClass(world, 'other', 'example.com/ingress');
+  const tls = [
+    { hosts: ['a.example'], secretName: 'late' },
+    { hosts: ['b.example'], secretName: 'late' },
+  ];
+  const spec = { ingressClassName: 'own', defaultBackend: to('web'), tls };
+  await create(world, 'web', spec);
+  await create(world, 'others', { ...spec, ingressClassName: 'other' });
+  await world.advance(10_000);
+  const words = 'web x1: Nodes show a certificate of their own instead';
+  const told = () => warnings(world, 'CertificateNotShown');
+  expect(await told()).toEqual([`${words}: there is no secret "late"`]);
+  const encoded = (text: string) => Buffer.from(text).toString('base64');
+  const data = { 'tls.crt': encoded('nonsense'), 'tls.key': encoded('nonsense') };
+  const metadata = { namespace: 'default', name: 'late' };
+  const made = await world.client.create(SECRETS, {
+    ...{ apiVersion: 'v1', kind: 'Secret', type: 'Opaque' },
+    ...{ metadata, data },
+  });
+  await world.advance(10_000);
+  expect([...(await told())].sort()[0]).toMatch(
+    /^web x1: Nodes show a certificate of their own instead: secret "late": .*PEM/,
+  );
+  const { cert, key } = await makeDefaultCertificate(systemClock);
+  const good = { ...made, data: { 'tls.crt': encoded(cert), 'tls.key': encoded(key) } };
+  const mended = await world.client.update(SECRETS, good);
+  await world.advance(10_000);
+  expect(await told()).toHaveLength(2);
+  await world.client.update(SECRETS, { ...mended, data: { 'tls.crt': encoded(cert) } });
+  await world.advance(10_000);
+  expect(await told()).toContain(`${words}: secret "late": it has no tls.key`);
 });
 
 it('hears of agents which nodes serve none', async () => {

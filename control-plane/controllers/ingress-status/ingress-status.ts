@@ -1,12 +1,13 @@
-import { isServedIngress } from '../../../api/ingresses';
+import { isServedIngress, secretKeysOf } from '../../../api/ingresses';
 import { jsonEqual } from '../../../api/json-value';
-import { INGRESS_CLASSES, INGRESSES, NODES, SERVICES } from '../../../api/resources';
+import { INGRESS_CLASSES, INGRESSES, NODES, SECRETS, SERVICES } from '../../../api/resources';
 import {
   keyOf,
   uidOf,
   type Ingress,
   type IngressClass,
   type Node,
+  type Secret,
   type Service,
 } from '../../../api/types';
 import type { Informer } from '../../../client/informer';
@@ -14,11 +15,11 @@ import { WorkQueue } from '../../../client/work-queue';
 import { subject, Subscriptions, type Controller, type ControllerDeps } from '../controller';
 import { LastWords } from '../last-words';
 import { apparentOf } from '../outer-addresses';
-import { ingressAddresses, namesService, unservedBackends } from './plan';
+import { ingressAddresses, namesService, unservedBackends, unshownCertificates } from './plan';
 
 /**
- * Says of the ingresses that the nodes serve at which addresses they are reached, and which of their
- * backends nobody serves. Those of other classes are left to whoever serves those.
+ * Says of the ingresses that the nodes serve at which addresses they are reached, which of their backends
+ * nobody serves, and which of their certificates nobody is shown. Those of other classes are left to whoever serves those.
  */
 export class IngressStatusController implements Controller {
   readonly name = 'ingress-status';
@@ -27,14 +28,18 @@ export class IngressStatusController implements Controller {
   private readonly classes: Informer<IngressClass>;
   private readonly services: Informer<Service>;
   private readonly nodes: Informer<Node>;
+  private readonly secrets: Informer<Secret>;
   /** Which of their backends are not served. */
   private readonly told = new LastWords();
+  /** Which of their certificates are not shown. */
+  private readonly toldUnshown = new LastWords();
 
   constructor(private readonly deps: ControllerDeps) {
     this.ingresses = deps.informers.of(INGRESSES);
     this.classes = deps.informers.of(INGRESS_CLASSES);
     this.services = deps.informers.of(SERVICES);
     this.nodes = deps.informers.of(NODES);
+    this.secrets = deps.informers.of(SECRETS);
     this.queue = new WorkQueue(this.name, deps, {
       subjectOf: (key) => subject(INGRESSES, this.ingresses.get(key)),
     });
@@ -61,7 +66,10 @@ export class IngressStatusController implements Controller {
     subscriptions.add(
       this.ingresses.subscribe({
         ...{ name, onAdd: enqueue, onUpdate: enqueue },
-        onDelete: (ingress) => this.told.forget(uidOf(ingress)),
+        onDelete: (ingress) => {
+          this.told.forget(uidOf(ingress));
+          this.toldUnshown.forget(uidOf(ingress));
+        },
       }),
     );
     subscriptions.add(
@@ -86,7 +94,19 @@ export class IngressStatusController implements Controller {
         },
       }),
     );
-    const needed = [this.ingresses, this.classes, this.services, this.nodes];
+    const enqueueThatShow = (secret: Secret) => {
+      for (const ingress of this.ingresses.list())
+        if (secretKeysOf(ingress).includes(keyOf(secret))) enqueue(ingress);
+    };
+    subscriptions.add(
+      this.secrets.subscribe({
+        ...{ name, onAdd: enqueueThatShow, onDelete: enqueueThatShow },
+        onUpdate: (secret, previous) => {
+          if (!jsonEqual(secret.data, previous.data)) enqueueThatShow(secret);
+        },
+      }),
+    );
+    const needed = [this.ingresses, this.classes, this.services, this.nodes, this.secrets];
     await Promise.all(needed.map((informer) => informer.whenSynced()));
     await this.queue.run((key, work) => this.reconcile(key, work), WORKERS, signal);
   }
@@ -96,6 +116,7 @@ export class IngressStatusController implements Controller {
     if (ingress === undefined || ingress.metadata.deletionTimestamp !== undefined) return;
     if (!isServedIngress(ingress, (name) => this.classes.get(name))) return;
     this.tellUnserved(ingress);
+    this.tellUnshown(ingress);
     const points = ingressAddresses([...this.nodes.list()]).map((ip) => ({ ip }));
     if (jsonEqual(ingress.status?.loadBalancer?.ingress ?? [], points)) return;
     const loadBalancer = points.length === 0 ? {} : { ingress: points };
@@ -112,6 +133,14 @@ export class IngressStatusController implements Controller {
     if (!this.told.areNew(uidOf(ingress), words)) return;
     const message = `Answered with 503, for nodes cannot serve it: ${words}`;
     this.deps.events.event(INGRESSES, ingress, 'Warning', 'BackendNotServed', message);
+  }
+
+  private tellUnshown(ingress: Ingress): void {
+    const unshown = unshownCertificates(ingress, (key) => this.secrets.get(key));
+    const words = unshown.length === 0 ? undefined : unshown.join(', ');
+    if (!this.toldUnshown.areNew(uidOf(ingress), words)) return;
+    const message = `Nodes show a certificate of their own instead: ${words}`;
+    this.deps.events.event(INGRESSES, ingress, 'Warning', 'CertificateNotShown', message);
   }
 }
 

@@ -1,5 +1,7 @@
 import { ingressPortsOf } from '../../../api/ingress-ports';
-import type { Ingress, Node, Service } from '../../../api/types';
+import { secretKeysOf } from '../../../api/ingresses';
+import type { Ingress, Node, Secret, Service } from '../../../api/types';
+import { certificatePairIn } from '../../../lib/certificate-pair';
 import { canBalance, outerAddressesOf } from '../outer-addresses';
 
 /** Pure: where ingresses are reached: at the nodes that serve them and that traffic may be led to. */
@@ -25,6 +27,31 @@ export const unservedBackends = (
   });
   return [...new Set(words)];
 };
+
+/** Pure: of the secrets that an ingress names those that nodes can show no certificate of, with the reason. */
+export const unshownCertificates = (
+  ingress: Ingress,
+  secretAt: (key: string) => Secret | undefined,
+): readonly string[] =>
+  secretKeysOf(ingress).flatMap((key) => {
+    const [, name = ''] = key.split('/');
+    const secret = secretAt(key);
+    if (secret === undefined) return [`there is no secret "${name}"`];
+    const problem = problemOf(secret);
+    return problem === undefined ? [] : [`secret "${name}": ${problem}`];
+  });
+
+/** The answer is kept for as long as the secret is the same: reading a key is dear. */
+const problemOf = (secret: Secret): string | undefined => {
+  const known = PROBLEMS.get(secret);
+  if (known !== undefined) return known.problem;
+  const pair = certificatePairIn(secret.data);
+  const found = 'problem' in pair ? { problem: pair.problem } : {};
+  PROBLEMS.set(secret, found);
+  return found.problem;
+};
+
+const PROBLEMS = new WeakMap<Secret, { readonly problem?: string }>();
 
 /** Pure: whether an ingress names a service of its namespace. */
 export const namesService = ({ spec }: Ingress, name: string): boolean =>

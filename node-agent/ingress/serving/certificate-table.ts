@@ -1,7 +1,8 @@
-import { createSecureContext, type SecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import { byAge } from '../../../api/ingresses';
 import type { Ingress, Secret } from '../../../api/types';
-import { describeError, type Log } from '../../../lib/log';
+import { certificatePairIn } from '../../../lib/certificate-pair';
+import type { Log } from '../../../lib/log';
 import { wildcardOf } from '../routing/host-and-path';
 
 /**
@@ -51,16 +52,10 @@ export class CertificateTable {
     return known.context;
   }
 
-  private make(key: string, { data = {} }: Secret): { readonly context?: SecureContext } {
-    const [cert, privateKey] = ['tls.crt', 'tls.key'].map((name) =>
-      Buffer.from(data[name] ?? '', 'base64'),
-    );
-    try {
-      if (cert?.length === 0) throw new Error('it has no tls.crt');
-      return { context: createSecureContext({ cert, key: privateKey, minVersion: 'TLSv1.2' }) };
-    } catch (error) {
-      this.log.warn({ secret: key, err: describeError(error) }, 'certificate that cannot be shown');
-      return {};
-    }
+  private make(key: string, { data }: Secret): { readonly context?: SecureContext } {
+    const pair = certificatePairIn(data);
+    if ('context' in pair) return pair;
+    this.log.warn({ secret: key, err: pair.problem }, 'certificate that cannot be shown');
+    return {};
   }
 }
