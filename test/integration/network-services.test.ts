@@ -28,6 +28,7 @@ const FACTS = {
 };
 const VIP = '10.96.1.1';
 const NAME = 'default/web';
+const SERVICE_TABLE = 'dhow-nwt-services';
 
 const servicePort = (more: Partial<ServicePort> = {}): ServicePort => ({
   protocol: 'tcp',
@@ -162,7 +163,68 @@ describe('the address of a service', () => {
   });
 });
 
+it('scaled to nothing, refuses who goes on sending, and leads nobody to who gets the address next', async () => {
+  const { nsA, podA, podB, podC, podD, a, b, ipA } = await cluster();
+  const nodes = [a, b];
+  const both = (...addresses: string[]) => [
+    servicePort({ protocol: 'udp', endpoints: to(...addresses) }),
+    servicePort({ port: 8001, endpoints: to(...addresses) }),
+  ];
+  for (const node of nodes) await set(node, ...both(ipA));
+  const senders = [podB, podC, podD].map((pod) => keepAsking(pod, VIP, 8000));
+  try {
+    {
+      await using _served = await serve(podA, 80);
+      await a.until(() => senders.every((each) => each.answers() > 3));
+      for (const node of nodes) await set(node, ...both());
+    }
+    const refused = senders.map((each) => each.refusals());
+    await a.until(() => senders.every((each, i) => each.refusals() > (refused[i] ?? 0) + 2));
+    for (const from of [nsA, podB, podD]) expect(ask(from, 'tcp', VIP, 8001)).toBe('ECONNREFUSED');
+    // Somebody else's pod has the address now, and listens at the very port.
+    await using _other = await serve(podA, 80, 'other');
+    await using direct = keepAsking(podD, ipA, 80);
+    const answered = senders.map((each) => each.answers());
+    await a.until(() => direct.answers() > 20);
+    expect(senders.map((each) => each.answers())).toEqual(answered);
+  } finally {
+    for (const sender of senders) await sender[Symbol.asyncDispose]();
+  }
+});
+
+/** For how long each client is still kept, in ms. */
+const keptMs = (netns: string): readonly number[] =>
+  [
+    ...inNetns(netns, 'nft', 'list', 'ruleset').matchAll(
+      / expires (?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?/g,
+    ),
+  ].map(
+    ([, minutes = '0', seconds = '0', ms = '0']) =>
+      Number(minutes) * 60_000 + Number(seconds) * 1000 + Number(ms),
+  );
+
 describe('affinity', () => {
+  it('ends when nobody has come for its time, which each connection begins anew', async () => {
+    const { nsA, podA, podC, podD, a, ipA, ipC } = await cluster();
+    await using _a = await serve(podA, 80, 'a');
+    await using _c = await serve(podC, 80, 'c');
+    await set(a, servicePort({ endpoints: to(ipA, ipC), affinitySeconds: 30 }));
+    const [first] = namesIn([ask(podD, 'tcp', VIP, 8000)]);
+    await a.until(() => (keptMs(nsA)[0] ?? 0) < 24_000);
+    const [before = 0] = keptMs(nsA);
+    expect(namesIn([ask(podD, 'tcp', VIP, 8000)])).toEqual([first]);
+    expect(keptMs(nsA)).toHaveLength(1);
+    expect(keptMs(nsA)[0]).toBeGreaterThan(before);
+    // Who is kept already is so for as long as was said then.
+    inNetns(nsA, 'nft', 'flush', 'map', 'ip', SERVICE_TABLE, 'kept');
+    await set(a, servicePort({ endpoints: to(ipA, ipC), affinitySeconds: 1 }));
+    const seen = new Set<string | undefined>();
+    await a.until(() => {
+      if (keptMs(nsA).length === 0) seen.add(namesIn([ask(podD, 'tcp', VIP, 8000)])[0]);
+      return seen.size === 2;
+    });
+  });
+
   it('keeps a client with its endpoint while that is there', async () => {
     const { podA, podC, podD, podB, a, ipA, ipB, ipC } = await cluster();
     await using _a = await serve(podA, 80, 'a');

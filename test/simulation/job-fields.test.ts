@@ -403,6 +403,32 @@ it('is told why a pod ends that its node cannot tell of', async () => {
   expect((await active()).map(({ spec }) => spec.nodeName)).not.toContain(lost?.name);
 });
 
+it.each([
+  ['is drained away', true],
+  ['is deleted by hand', false],
+])('tells a pod that %s by its condition alone', async (_what, isDrained) => {
+  const onPodConditions = [{ type: 'DisruptionTarget', status: 'True' }];
+  await create({
+    ...{ backoffLimit: 0, podFailurePolicy: { rules: [{ action: 'Ignore', onPodConditions }] } },
+  });
+  await world.advance(10_000);
+  const [pod] = await pods();
+  const name = pod!.metadata.name;
+  if (isDrained) {
+    const { nodeName = '' } = pod!.spec;
+    const cordon = { spec: { unschedulable: true } };
+    await world.client.patch(NODES, { namespace: '', name: nodeName }, 'merge', cordon);
+    expect(await world.evict(pod!)).toBe(201);
+  } else await world.client.delete(PODS, { namespace: 'default', name });
+  await world.advance(2 * MINUTE_MS);
+  const job = await read();
+  expect(job.status?.failed).toBe(isDrained ? undefined : 1);
+  expect(endOf(job)?.reason).toBe(isDrained ? undefined : 'BackoffLimitExceeded');
+  const nodes = (await active()).map(({ spec }) => spec.nodeName);
+  expect(nodes).toHaveLength(isDrained ? 1 : 0);
+  expect(nodes).not.toContain(pod!.spec.nodeName);
+});
+
 it('fails a pod that was deleted before it had a node', async () => {
   const nowhere = { nodeSelector: { 'example.com/none': 'x' } };
   await create({ podReplacementPolicy: 'Failed' }, nowhere);

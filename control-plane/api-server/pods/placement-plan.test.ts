@@ -158,6 +158,62 @@ it.each([
   expect(asked).toEqual([]);
 });
 
+const letPlan = async (user: string) => {
+  const RBAC = 'rbac.authorization.k8s.io';
+  const metadata = { name: 'planner' };
+  const rules = [
+    { apiGroups: ['scheduling.dhow.dev'], resources: ['placementplans'], verbs: ['create'] },
+  ];
+  await post(`/apis/${RBAC}/v1/clusterroles`, {
+    ...{ apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata, rules },
+  });
+  await post(`/apis/${RBAC}/v1/clusterrolebindings`, {
+    ...{ apiVersion: `${RBAC}/v1`, kind: 'ClusterRoleBinding', metadata },
+    roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: 'planner' },
+    subjects: [{ apiGroup: RBAC, kind: 'User', name: user }],
+  });
+};
+
+describe('of a group', () => {
+  const GROUPS = 'scheduling.x-k8s.io';
+  const group = (spec: object, name = 'train') => ({
+    ...{ apiVersion: `${GROUPS}/v1alpha1`, kind: 'PodGroup', metadata: { name } },
+    spec,
+  });
+  const metadata = { labels: { app: 'web', [`${GROUPS}/pod-group`]: 'train' } };
+  const containers = [{ name: 'main', image: 'web:1' }];
+  const members = workload('Deployment', {
+    ...{ replicas: 3, template: { metadata, spec: { containers } } },
+  });
+
+  it('asks with the group as it would be stored, about members that carry its name', async () => {
+    const { groups, pods } = await planned({ objects: [group({ minMember: 3 }), members] });
+    expect(groups).toMatchObject([
+      { metadata: { namespace: 'default', name: 'train' }, spec: { minMember: 3 } },
+    ]);
+    expect(pods.map(({ pod }) => pod.metadata.labels?.[`${GROUPS}/pod-group`])).toEqual([
+      ...['train', 'train', 'train'],
+    ]);
+    expect((await server.request('GET', `/apis/${GROUPS}/v1alpha1/podgroups`)).json.items).toEqual(
+      [],
+    );
+  });
+
+  it('refuses one that could not be stored, and is for those who may make it', async () => {
+    const wrong = await server.request('POST', PATH, {
+      spec: { objects: [group({ minMember: -1 }), members] },
+    });
+    expect(wrong.status).toBe(422);
+    expect(wrong.json.message).toContain('spec.minMember');
+    await letPlan(DEV.name);
+    const asks = { spec: { objects: [group({ minMember: 3 })] } };
+    const { status, json } = await server.request('POST', PATH, asks, { user: DEV });
+    expect(status).toBe(403);
+    expect(json.message).toContain('podgroups');
+    expect(asked).toEqual([]);
+  });
+});
+
 it('is for those who may create plans', async () => {
   const { status, json } = await server.request('POST', PATH, { spec: {} }, { user: DEV });
   expect(status).toBe(403);

@@ -222,7 +222,7 @@ export const keepAsking = (
   path: string,
   address: string,
   port: number,
-): { readonly answers: () => number } & AsyncDisposable => {
+): { readonly answers: () => number; readonly refusals: () => number } & AsyncDisposable => {
   const child = spawn('nsenter', [
     `--net=${path}`,
     process.execPath,
@@ -231,9 +231,15 @@ export const keepAsking = (
     address,
     String(port),
   ]);
-  let count = 0;
-  createInterface({ input: child.stdout }).on('line', () => count++);
-  return { answers: () => count, [Symbol.asyncDispose]: () => killed(child) };
+  const counts = new Map<string, number>();
+  createInterface({ input: child.stdout }).on('line', (line) =>
+    counts.set(line, (counts.get(line) ?? 0) + 1),
+  );
+  return {
+    answers: () => counts.get('answered') ?? 0,
+    refusals: () => counts.get('ECONNREFUSED') ?? 0,
+    [Symbol.asyncDispose]: () => killed(child),
+  };
 };
 
 const killed = async (child: ChildProcess): Promise<void> => {
@@ -347,10 +353,11 @@ setInterval(() => { held.write('x'); console.log('held ' + (echoed > 0 ? 'echoed
 
 const KEEP_ASKING = `
 const [address, port] = process.argv.slice(1);
-const socket = require('node:dgram').createSocket('udp4');
+const socket = require('node:dgram').createSocket(address.includes(':') ? 'udp6' : 'udp4');
+const failed = (error) => error && console.log(error.code);
 socket.on('message', () => console.log('answered'));
-socket.on('error', () => undefined);
-setInterval(() => socket.send('x', Number(port), address, () => undefined), 50);`;
+socket.on('error', failed);
+socket.connect(Number(port), address, () => setInterval(() => socket.send('x', failed), 50));`;
 
 const ASK = `
 const [protocol, address, port] = process.argv.slice(1);
