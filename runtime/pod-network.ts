@@ -92,7 +92,7 @@ export interface NetworkPeer {
   readonly mtu?: number;
   /** Under which key it takes packets, and where; absent: it does not encrypt. */
   readonly wireguard?: WireguardEnd;
-  /** NotReady: answer at once rather than let packets vanish. */
+  /** Known to be off: answer at once rather than let packets vanish. */
   readonly isUnreachable: boolean;
 }
 

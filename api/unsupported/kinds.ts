@@ -1,3 +1,4 @@
+import { OUT_OF_SERVICE } from '../nodes';
 import type { PodGroup } from '../pod-groups';
 import type { Lease, Node, Secret } from '../types';
 import { annotationsOfNode } from './annotations';
@@ -31,7 +32,6 @@ const unusedTaints = (spec: Partial<Node['spec']> | undefined): readonly string[
     key === OUT_OF_SERVICE ? [`spec.taints[${i}]: ${NOT_FORCED}`] : [],
   );
 
-const OUT_OF_SERVICE = 'node.kubernetes.io/out-of-service';
 const NOT_FORCED =
   'not supported by Dhow yet; it counts as any other taint, and no pod is deleted by force';
 

@@ -274,7 +274,7 @@ it('tells of a readiness gate that others open or close', () => {
   expect(count('4', { ...condition('example.com/lb'), phase: 'Running' })).toBe(0);
 });
 
-it('knows peers by address, range and packet size, and which of them do not answer', () => {
+it('knows peers by address, range and packet size, and which of them are off', () => {
   const node = (name: string, ready: string, podCIDR?: string, mtu = ''): Node => ({
     apiVersion: 'v1',
     kind: 'Node',
@@ -286,10 +286,11 @@ it('knows peers by address, range and packet size, and which of them do not answ
     },
   });
   expect(peerOf(node('a', 'True', '10.1.0.0/24', 'wide'))).toEqual(peer('a'));
-  expect(peerOf(node('b', 'Unknown', '10.1.0.0/24', '1320'))).toEqual({
-    ...peer('b', 1320),
-    unreachable: true,
-  });
+  const lost = node('b', 'Unknown', '10.1.0.0/24', '1320');
+  expect(peerOf(lost)).toEqual(peer('b', 1320));
+  const taints = [{ key: 'node.kubernetes.io/out-of-service', effect: 'NoExecute' as const }];
+  const off = { ...lost, spec: { ...lost.spec, taints } };
+  expect(peerOf(off)).toEqual({ ...peer('b', 1320), unreachable: true });
   expect(peerOf(node('c', 'True'))).toBeUndefined();
   const wireguard = { publicKey: Buffer.alloc(32, 7).toString('base64'), port: 7 };
   const annotations = { 'dhow.dev/wireguard': `${wireguard.publicKey}:7` };

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Peer } from '../../api/assignment-rows';
 import { networkMtuOf } from '../../api/network-mtu';
 import { wireguardEndOf } from '../../api/node-encryption';
-import { isNodeReady } from '../../api/nodes';
+import { isOutOfService } from '../../api/nodes';
 import type { Node } from '../../api/types';
 import type { ObjectView } from './deps';
 import { KeyedListeners } from '../../lib/keyed-listeners';
@@ -69,7 +69,8 @@ export const peerOf = (node: Node): Peer | undefined => {
     nodeName,
     addresses,
     podCidrs,
-    unreachable: !isNodeReady(node),
+    // Whom the server has lost may well be there for its peers: what they exchange goes on without it.
+    unreachable: isOutOfService(node),
     mtu: networkMtuOf(node),
     ...(wireguard === undefined ? {} : { wireguard }),
   };

@@ -38,7 +38,7 @@ interface NodeRoutesDeps {
 export class NodeRoutes {
   /** Peers with no way to them, since not both nodes encrypt. */
   refused: readonly RefusedPeer[] = [];
-  /** Of the last `sync`, but those to nodes that do not answer. */
+  /** Of the last `sync`, but those to nodes that are off. */
   ways: readonly PeerWay[] = [];
   private hasTunnel = false;
   private readonly tunnel: VxlanTunnel;
@@ -108,7 +108,7 @@ export class NodeRoutes {
       await this.wireguard.remove();
       return [];
     }
-    // Those that do not answer keep their sessions until they do.
+    // Those that are off keep their sessions until they are back.
     const routes = await this.wireguard.sync(peers, underlay, encryption);
     const lost: SealedPeer[] = [];
     for (const peer of peers) {
@@ -122,7 +122,7 @@ export class NodeRoutes {
     return [...kept, ...lost.flatMap(nowhere)];
   }
 
-  /** Straight to a neighbour, through the tunnel to others, nowhere to a node that does not answer. */
+  /** Straight to a neighbour, through the tunnel to others, nowhere to a node that is off. */
   private async unencrypted(
     peers: readonly PlannedPeer[],
     underlay: Underlay,

@@ -120,3 +120,32 @@ it('balances load by the nodes, and puts back rules that somebody flushes, with 
   });
   await all(() => askFrom(from, `${nodes[0]!}:8088`), await servers());
 });
+
+it('leads to pods of a node that the server has lost, until somebody says that it is off', async () => {
+  const [asking = ''] = await clients();
+  const [, lost = ''] = await nodesWith('metadata.name');
+  const tolerations = [{ operator: 'Exists' }];
+  await cluster.apply(podYaml('web', ['sh', '-c', SERVE], {}, { nodeName: lost, tolerations }));
+  const { status } = await cluster.podIsReady('web');
+  const ask = () => askFrom(asking, `${status.podIP ?? ''}:8080`);
+  await cluster.until('an answer', async () => (await ask()).join() === 'web');
+  const ready = `jsonpath={.status.conditions[?(@.type=="Ready")].status}`;
+  const isReady = () => cluster.must('get', 'node', lost, '-o', ready);
+  const off = 'node.kubernetes.io/out-of-service';
+  process.kill(cluster.pid(lost), 'SIGSTOP');
+  try {
+    await cluster.until('it is lost', async () => (await isReady()) === 'Unknown');
+    // As the peers are told of the next change of a node, they have heard of that one.
+    await cluster.must('taint', 'node', lost, 'example.com/seen=:PreferNoSchedule');
+    for (let i = 0; i < 5; i++) expect(await ask()).toEqual(['web']);
+    await cluster.must('taint', 'node', lost, `${off}=:NoExecute`);
+    await cluster.until('no way', async () => (await ask()).join().includes('No route to host'));
+    await cluster.must('taint', 'node', lost, `${off}-`);
+    await cluster.until('a way again', async () => (await ask()).join() === 'web');
+  } finally {
+    process.kill(cluster.pid(lost), 'SIGCONT');
+    await cluster.dhow('taint', 'node', lost, `${off}-`);
+    await cluster.dhow('taint', 'node', lost, 'example.com/seen-');
+  }
+  await cluster.until('it is back', async () => (await isReady()) === 'True');
+});

@@ -171,7 +171,7 @@ describe('across nodes', () => {
     expect(inNetns(nsA, 'ip', 'route')).not.toContain('10.77.2.0/24');
   });
 
-  it('refuses at once for a peer that is not ready, and recovers', async () => {
+  it('refuses at once for a peer that is off, and recovers', async () => {
     const { a, peerB, podA, ipB } = await pair();
     await a.call('syncPeers', [{ ...peerB, isUnreachable: true }]);
     expect(connectFrom(podA, ipB, 80)).toBe('EHOSTUNREACH');

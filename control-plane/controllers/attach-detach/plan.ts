@@ -1,4 +1,4 @@
-import { isNodeReady } from '../../../api/nodes';
+import { isNodeReady, isOutOfService } from '../../../api/nodes';
 import { isTerminal } from '../../../api/pods';
 import type { CSIDriver, Node, PersistentVolume, Pod, VolumeAttachment } from '../../../api/types';
 import {
@@ -66,10 +66,7 @@ export const planAttachments = (world: NodeWorld): AttachPlan => {
 
 /** May what a node that is not there to answer has in use be taken from it, once it had its time? */
 export const isUnresponsive = (node: Node | undefined): boolean =>
-  node !== undefined &&
-  (!isNodeReady(node) || (node.spec.taints ?? []).some(({ key }) => key === OUT_OF_SERVICE));
-
-const OUT_OF_SERVICE = 'node.kubernetes.io/out-of-service';
+  node !== undefined && (!isNodeReady(node) || isOutOfService(node));
 
 const wantedOf = (world: NodeWorld): ReadonlyMap<string, Attachable> => {
   const wanted = new Map<string, Attachable>();
