@@ -123,6 +123,57 @@ it('sums up by reason, and ends a stalled rollout with the words of its own pods
   expectGolden('workload', renderWorkload(explanation, STYLE));
 });
 
+describe('of a job', () => {
+  const job = (spec: object, status: object): Workload => ({
+    ...workloadWith(0),
+    ...{ kind: 'Job', spec, status },
+  });
+  const told = (workload: Workload, pods: readonly Pod[]) =>
+    renderWorkload(explainWorkload(workload, pods, 'new'), STYLE);
+
+  it('counts what is done, which is no trouble', () => {
+    const done = podOf('new', 'j-1', { phase: 'Succeeded' });
+    const complete = { type: 'Complete', status: 'True', reason: 'CompletionsReached' };
+    const status = { succeeded: 3, conditions: [complete] };
+    expect(told(job({ completions: 3 }, status), [done])).toBe(
+      'default/web: 3 of 3 pods succeeded\n',
+    );
+    expect(told(job({ parallelism: 2 }, {}), [podOf('new', 'j-1', READY)])).toBe(
+      'default/web: 0 of 2 pods succeeded\n  1 pod not made yet\n',
+    );
+  });
+
+  it('says why it failed, or goes on no more', () => {
+    const failed = { type: 'Failed', status: 'True', reason: 'BackoffLimitExceeded' };
+    const over = job({}, { conditions: [{ ...failed, message: 'has reached the limit' }] });
+    expect(told(over, [])).toContain('  Failed: BackoffLimitExceeded: has reached the limit\n');
+    const held = {
+      type: 'Suspended',
+      status: 'True',
+      reason: 'JobSuspended',
+      message: 'Job suspended',
+    };
+    expect(told(job({}, { conditions: [held] }), [])).toContain('  Suspended: JobSuspended: Job');
+  });
+});
+
+it('tells apart pods that wait for a node for other reasons', () => {
+  const waits = (name: string, message: string) => {
+    const status = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message };
+    return podOf('new', name, { phase: 'Pending', conditions: [status] }, '');
+  };
+  const pods = [
+    waits('web-1', '0/1 nodes are available: 1 Insufficient cpu.'),
+    waits('web-2', '0/1 nodes are available: 1 node(s) were unschedulable.'),
+    waits('web-3', '0/1 nodes are available: 1 node(s) were unschedulable.'),
+  ];
+  const { troubles } = explainWorkload(workloadWith(3), pods, 'new').status;
+  expect(troubles.map(({ count, pod }) => [count, pod])).toEqual([
+    [2, 'web-2'],
+    [1, 'web-1'],
+  ]);
+});
+
 it('says why no pods are made', () => {
   const conditions = [
     {

@@ -1,4 +1,4 @@
-import { apiVersionOf, POD_EXPLANATIONS } from '../../api/resources';
+import { apiVersionOf, JOBS, POD_EXPLANATIONS } from '../../api/resources';
 import { controllerOf } from '../../api/owners';
 import { isPodReady, podCondition } from '../../api/pods';
 import type { ApiObject, Pod } from '../../api/types';
@@ -31,6 +31,8 @@ export interface WorkloadExplanation extends ApiObject {
   readonly status: {
     readonly pods: number;
     readonly ready: number;
+    /** Of a Job: how many of its pods have done their work. */
+    readonly succeeded?: number;
     readonly conditions: readonly WorkloadCondition[];
     /** Those of the latest template first, then the most frequent. */
     readonly troubles: readonly TroubleGroup[];
@@ -40,8 +42,13 @@ export interface WorkloadExplanation extends ApiObject {
 }
 
 export type Workload = ApiObject & {
-  readonly spec?: { readonly replicas?: number };
+  readonly spec?: {
+    readonly replicas?: number;
+    readonly completions?: number;
+    readonly parallelism?: number;
+  };
   readonly status?: {
+    readonly succeeded?: number;
     readonly conditions?: readonly WorkloadCondition[];
     readonly desiredNumberScheduled?: number;
   };
@@ -56,7 +63,10 @@ export const explainWorkload = (
   const { kind, metadata, spec, status } = workload;
   const { name, namespace, uid } = metadata;
   // Of a DaemonSet it is the nodes that say how many.
-  const desired = spec?.replicas ?? status?.desiredNumberScheduled;
+  const desired =
+    kind === JOBS.kind
+      ? (spec?.completions ?? spec?.parallelism ?? 1)
+      : (spec?.replicas ?? status?.desiredNumberScheduled);
   return {
     apiVersion: apiVersionOf(POD_EXPLANATIONS),
     kind: 'WorkloadExplanation',
@@ -69,15 +79,19 @@ export const explainWorkload = (
     status: {
       pods: pods.length,
       ready: pods.filter(isPodReady).length,
+      ...(kind === JOBS.kind ? { succeeded: status?.succeeded ?? 0 } : {}),
       conditions: (status?.conditions ?? []).filter(isBad),
       troubles: groupsOf(pods, latest),
     },
   };
 };
 
-/** Only these two tell of what the pods themselves do not. */
+/** Only these tell of what the pods themselves do not. */
 const isBad = ({ type, status }: WorkloadCondition): boolean =>
-  (type === 'ReplicaFailure' && status === 'True') || (type === 'Progressing' && status !== 'True');
+  type === 'Progressing' ? status !== 'True' : BAD_WHERE_TRUE.has(type) && status === 'True';
+
+/** The last two are a Job's. */
+const BAD_WHERE_TRUE: ReadonlySet<string> = new Set(['ReplicaFailure', 'Failed', 'Suspended']);
 
 interface Group {
   readonly trouble: Trouble;
@@ -91,7 +105,9 @@ const groupsOf = (pods: readonly Pod[], latest: string | undefined): readonly Tr
   for (const pod of pods) {
     const isLatest = controllerOf(pod)?.uid === latest;
     for (const trouble of placedOrNot(pod)) {
-      const key = `${isLatest} ${trouble.container ?? ''} ${trouble.reason}`;
+      // Those that wait for a node may each wait for something else.
+      const why = pod.spec.nodeName === undefined ? (trouble.message ?? '') : '';
+      const key = `${isLatest} ${trouble.container ?? ''} ${trouble.reason} ${why}`;
       const known = groups.get(key);
       groups.set(key, {
         trouble: known?.trouble ?? trouble,
@@ -133,12 +149,17 @@ export const renderWorkload = (
   { metadata, spec, status }: WorkloadExplanation,
   style: TextStyle,
 ): string => {
-  const { troubles, conditions, ready, pods, placements = [] } = status;
+  const { troubles, conditions, ready, succeeded, pods, placements = [] } = status;
   const wanted = spec.desired ?? pods;
-  const isWell = troubles.length === 0 && conditions.length === 0 && ready >= wanted;
+  const isFine = troubles.length === 0 && conditions.length === 0;
+  // What a Job runs need not be ready, and is done when it has ended.
+  const isWell = isFine && (succeeded !== undefined || ready >= wanted);
   const name = plain(`${metadata.namespace ?? ''}/${metadata.name}`);
-  const head = `${name}: ${ready} of ${plural(wanted, 'pod')} ready`;
-  const missing = wanted - pods;
+  const head =
+    succeeded === undefined
+      ? `${name}: ${ready} of ${plural(wanted, 'pod')} ready`
+      : `${name}: ${succeeded} of ${plural(wanted, 'pod')} succeeded`;
+  const missing = wanted - (succeeded === undefined ? pods : Math.max(pods, succeeded));
   const lines = [
     toned(head, isWell ? 'good' : 'bad', style),
     ...(missing > 0 ? [`  ${plural(missing, 'pod')} not made yet`] : []),

@@ -71,6 +71,29 @@ describe('dhow why', () => {
   });
 });
 
+it('sums up what pods of a workload wait for, each with its own reason, and how far a job is', async () => {
+  const huge = { requests: { cpu: '1000' } };
+  const main = { name: 'main', image: 'dhow.local/busybox:1', command: SLEEP };
+  const spec = {
+    ...{ parallelism: 2, completions: 3 },
+    template: { spec: { restartPolicy: 'Never', containers: [{ ...main, resources: huge }] } },
+  };
+  const job = (name: string, own: object) =>
+    JSON.stringify({ apiVersion: 'batch/v1', kind: 'Job', metadata: { name }, spec: own });
+  await cluster.apply(job('wide', spec));
+  await cluster.untilSaid(
+    /^default\/wide: 0 of 3 pods succeeded\n {2}1 pod not made yet\n[^]*\n +2 +Unschedulable/,
+    () => cluster.dhow('why', 'job/wide'),
+  );
+  await cluster.untilSaid(/Insufficient cpu/, () => cluster.dhow('why', 'job/wide'));
+  await cluster.must('create', 'job', 'short', '--image=dhow.local/busybox:1', '--', 'true');
+  await cluster.must('wait', 'job/short', '--for=condition=complete', '--timeout=60s');
+  await cluster.untilSaid(/^default\/short: 1 of 1 pod succeeded\n/, () =>
+    cluster.dhow('why', 'job/short'),
+  );
+  await cluster.clear();
+});
+
 describe('dhow timeline', () => {
   afterEach(() => cluster.clear());
 
