@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -22,6 +23,7 @@ const MI = 2 ** 20;
 let directory: string;
 let bench: PodBench;
 let seen: Observations;
+let observe: () => Observations;
 let manager: EvictionManager;
 let stopping: AbortController;
 let running: Promise<void>;
@@ -43,6 +45,7 @@ beforeEach(async () => {
     runtime: new FakeContainerRuntime({ clock, statsOf, ignoresSigterm }),
   });
   seen = { 'memory.available': { available: GI, capacity: 4 * GI } };
+  observe = () => seen;
   told = 0;
   onReclaim = () => undefined;
 });
@@ -72,7 +75,7 @@ const watch = (
     softGraceMaxMs: 0,
     nodeName: 'n1',
     signals: {
-      observe: () => Promise.resolve(seen),
+      observe: () => Promise.resolve(observe()),
       hasImageDisk: () => Promise.resolve(false),
     },
     uses: new PodUses({ runtime, meter, placesOf, clock }),
@@ -155,6 +158,20 @@ it('evicts no pod when the images that nobody uses were enough', async () => {
   await bench.until(() => manager.pressures.has('DiskPressure'));
   await bench.until(() => manager.pressures.size === 0, 120_000);
   expect(evicted()).toBe('');
+});
+
+it('evicts no second pod before what the first has written is gone', async () => {
+  const volumes = [{ name: 'data', emptyDir: {} }];
+  const [a, b] = [podNamed('a', { volumes }), podNamed('b', { volumes })];
+  await runPods(a, b);
+  const folders = [a, b].map((pod) => bench.deps.volumes.diskPath(pod, 'data') ?? '');
+  for (const folder of folders) await mkdir(folder, { recursive: true });
+  const isFull = () => folders.every((folder) => existsSync(folder));
+  observe = () => ({ 'nodefs.available': { available: isFull() ? 5 : 50, capacity: 100 } });
+  watch({ evictionHard: { 'nodefs.available': '10%' } });
+  await bench.until(() => evicted() !== '');
+  await bench.until(() => manager.pressures.size === 0, 120_000);
+  expect([evicted().length, isFull()]).toEqual([1, false]);
 });
 
 it('gives a pod its grace when a soft threshold is met', async () => {

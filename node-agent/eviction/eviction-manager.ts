@@ -30,8 +30,8 @@ import {
 export interface EvictablePod {
   readonly uid: string;
   readonly current: Pod;
-  /** Nothing of it runs any more. */
-  readonly hasStopped: boolean;
+  /** What it took of the node, its volumes too, is there for others again. */
+  readonly hasFreed: boolean;
   evict(ending: PodEnding, graceMs: number): void;
 }
 
@@ -86,7 +86,7 @@ export class EvictionManager {
       try {
         const evicted = await this.look(signal);
         if (evicted === undefined) await clock.sleep(PERIOD_MS, signal);
-        else await this.untilStopped(evicted, signal);
+        else await this.untilFreed(evicted, signal);
       } catch (error) {
         if (hasAborted(signal)) return;
         log.warn({ err: describeError(error) }, 'cannot tell what the node has left');
@@ -163,11 +163,12 @@ export class EvictionManager {
     return this.deps.uses.of(current, resource, signal);
   }
 
-  private async untilStopped(pod: EvictablePod, signal: AbortSignal): Promise<void> {
+  /** Else the next would go for what the first has not given back yet. As upstream's waitForPodsCleanup. */
+  private async untilFreed(pod: EvictablePod, signal: AbortSignal): Promise<void> {
     const { clock } = this.deps;
     using limit = linkedController(signal);
-    const callOff = clock.after(STOP_LIMIT_MS, () => limit.abort());
-    while (!pod.hasStopped && !limit.signal.aborted) await clock.sleep(POLL_MS, limit.signal);
+    const callOff = clock.after(FREE_LIMIT_MS, () => limit.abort());
+    while (!pod.hasFreed && !limit.signal.aborted) await clock.sleep(POLL_MS, limit.signal);
     callOff();
   }
 
@@ -211,5 +212,5 @@ const hasAborted = (signal: AbortSignal): boolean => signal.aborted;
 const PERIOD_MS = 10_000;
 /** As the kubelet's: who must go at once gets no time to take more. */
 const HARD_GRACE_MS = 1_000;
-const STOP_LIMIT_MS = 30_000;
+const FREE_LIMIT_MS = 30_000;
 const POLL_MS = 250;

@@ -84,6 +84,11 @@ export class PodWorker {
     return this.reports.hasStopped;
   }
 
+  /** Nothing of it runs, and what it took of the node, its volumes too, is there for others again. */
+  get hasFreed(): boolean {
+    return this.record.isTornDown;
+  }
+
   /** What it was given to run with is of no use to it any more. */
   get hasGivenUp(): boolean {
     return this.record.isTornDown || (isTerminal(this.record.pod) && this.hasStopped);

@@ -1,10 +1,11 @@
 import { type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { Node } from '../../api/types';
+import { clusterPaths } from '../../cli/cluster-paths';
 import { endAgent, takeOver } from './support/agent-takeover';
 import { isReady, podYaml, TestCluster } from './support/cluster';
 import { leftBehind, sharedState } from './support/machine';
@@ -20,7 +21,7 @@ let node: string;
 
 beforeAll(async () => {
   before = sharedState();
-  cluster = await TestCluster.start(NAME, { nodes: 1 });
+  cluster = await TestCluster.start(NAME, { nodes: 1, flags: ['--node-disk', '1Gi'] });
   const nodes = JSON.parse(await cluster.must('get', 'nodes', '-o', 'json')) as { items: Node[] };
   node = nodes.items[0]?.metadata.name ?? '';
 });
@@ -105,6 +106,44 @@ it('evicts by memory who takes more than it asked for, tells why, and lets nothi
   const { capacity, allocatable } = (await nodeOf()).status;
   const kibi = (text = '') => Number(text.replace('Ki', ''));
   expect(kibi(capacity?.['memory']) - kibi(allocatable?.['memory'])).toBe(65 * 1024);
+});
+
+it('evicts by disk who has written more than it asked for, first the one that matters less', async () => {
+  const writer = (name: string, more: object = {}, spec: object = {}) =>
+    podYaml(
+      name,
+      ['sh', '-c', 'dd if=/dev/zero of=/data/file bs=1M count=64 && exec sleep 1000000'],
+      { volumeMounts: [{ name: 'data', mountPath: '/data' }], ...more },
+      { volumes: [{ name: 'data', emptyDir: {} }], ...spec },
+    );
+  await cluster.must('create', 'priorityclass', 'dear', '--value', '1000');
+  await cluster.apply(
+    writer('asked', { resources: { requests: { 'ephemeral-storage': '80Mi' } } }),
+  );
+  await cluster.apply(writer('dear', {}, { priorityClassName: 'dear' }));
+  await cluster.apply(writer('free'));
+  const written = async (name: string) =>
+    (await cluster.dhow('exec', name, '--', 'wc', '-c', '/data/file')).stdout.split(' ')[0];
+  for (const name of ['asked', 'dear', 'free']) {
+    await cluster.podIsReady(name);
+    await cluster.until('its file', async () => (await written(name)) === String(64 * 2 ** 20));
+  }
+  const { bavail, bsize } = statfsSync(clusterPaths(NAME).nodeStateDir(node));
+  // One of them has to go, and with it there is enough.
+  const bytes = bavail * bsize + 32 * 2 ** 20;
+  const hard = `memory.available<1Mi,imagefs.available<0%,nodefs.available<${bytes}`;
+  await restartAgent('--eviction-hard', hard, '--eviction-pressure-transition-period', '1s');
+  const { status } = await cluster.podIs('free', 'Failed', 120_000);
+  expect(status.reason).toBe('Evicted');
+  expect(status.message).toMatch(
+    /^The node was low on resource: ephemeral-storage\. Threshold quantity: \d+, available: \d+Ki\. Container main was using \d+Ki, request is 0, has larger consumption of ephemeral-storage\. $/,
+  );
+  await cluster.until('the event', async () =>
+    (await cluster.must('get', 'events')).includes('Attempting to reclaim ephemeral-storage'),
+  );
+  await cluster.until('relief', async () => (await condition('DiskPressure'))?.status === 'False');
+  for (const name of ['asked', 'dear'])
+    expect((await cluster.pod(name))?.status.phase).toBe('Running');
 });
 
 it('runs a static pod, shows its mirror and logs, and restarts it with its file', async () => {
