@@ -146,10 +146,13 @@ const waitingForOf = ({ spec }: Pod, waiting: Waiting | undefined, gang: Gang | 
   }
   if (waiting?.state !== 'unschedulable') return {};
   const lack = gang !== undefined && gang.neededCount > 0 ? [lackOf(gang)] : [];
-  const events = [...waiting.wakeOn].filter(
-    (event) => lack.length === 0 || event !== 'PodGroupChanged',
+  // In an order of their own, whichever node was asked first.
+  const words = (Object.keys(EVENT_WORDS) as (keyof typeof EVENT_WORDS)[]).flatMap((event) =>
+    waiting.wakeOn.has(event) && (lack.length === 0 || event !== 'PodGroupChanged')
+      ? [EVENT_WORDS[event]]
+      : [],
   );
-  return { waitingFor: [...lack, ...events.map((event) => EVENT_WORDS[event])] };
+  return { waitingFor: [...lack, ...words] };
 };
 
 const EVENT_WORDS: Readonly<Record<WakeEvent, string>> = {
