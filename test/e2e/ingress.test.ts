@@ -1,11 +1,18 @@
 import { Agent, get } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { connect } from 'node:tls';
+import { systemClock } from '../../lib/clock';
+import { makeDefaultCertificate } from '../../node-agent/ingress/serving/default-certificate';
 import { deploymentYaml, podYaml, shell } from './support/cluster';
 import { sharedCluster } from './support/shared-cluster';
 
 jest.setTimeout(180_000);
 
-const cluster = sharedCluster('e2e-ingress', { nodes: 1 });
+const BOTH_FAMILIES = [
+  ...['--cluster-cidr', '10.42.0.0/16,fd42::/48'],
+  ...['--service-cluster-ip-range', '10.96.0.0/16,fd96::/112'],
+];
+const cluster = sharedCluster('e2e-ingress', { nodes: 1, flags: BOTH_FAMILIES });
 
 afterEach(() => cluster.clear());
 
@@ -100,6 +107,71 @@ it('loses no request while the pods behind it are replaced', async () => {
     kept.destroy();
   }
   for (const seen of await Promise.all(clients)) expect(seen).toEqual(['first', 'second']);
+});
+
+/** What a client that asks for this host is shown: the certificate, in base64. */
+const shownAt = (host: string, servername: string): Promise<string> =>
+  new Promise((resolve) => {
+    const socket = connect({ host, port: 443, servername, rejectUnauthorized: false });
+    socket.setTimeout(10_000, () => socket.destroy(new Error('no answer')));
+    socket.once('secureConnect', () => {
+      resolve(socket.getPeerCertificate().raw.toString('base64'));
+      socket.destroy();
+    });
+    socket.once('error', (error) => resolve(error.message));
+  });
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+const secretJson = (name: string, data: object) =>
+  JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name }, data });
+
+/** Puts a new pair into a secret, and says how it is shown. */
+const certify = async (name: string): Promise<string> => {
+  const { cert, key } = await makeDefaultCertificate(systemClock);
+  await cluster.apply(secretJson(name, { 'tls.crt': base64(cert), 'tls.key': base64(key) }));
+  return cert.replace(/-----.*-----|\s/g, '');
+};
+
+it('shows the certificate of a secret to who asks for its host, a new one as it comes, over both families', async () => {
+  await cluster.apply(deploymentYaml('web', 1, ['sh', '-c', serve('web')]));
+  await cluster.must('expose', 'deploy/web', '--port=80', '--target-port=8080');
+  const rules = ['a.example', 'b.example'].map((host) => ({
+    ...{ host, http: { paths: [pathTo('/', 'web')] } },
+  }));
+  const tls = ['a', 'b'].map((name) => ({
+    hosts: [`${name}.example`],
+    secretName: `cert-${name}`,
+  }));
+  const b = await certify('cert-b');
+  await cluster.apply(ingressJson({ rules, tls }));
+  const events = () =>
+    cluster.must('get', 'events', '--field-selector', 'reason=CertificateNotShown');
+  await cluster.until('an event', async () => (await events()).includes('no secret "cert-a"'));
+  await cluster.apply(secretJson('cert-a', { 'tls.crt': base64('x'), 'tls.key': base64('x') }));
+  await cluster.until('another', async () => /secret "cert-a": .*PEM/.test(await events()));
+
+  const path = 'jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}';
+  const addresses = (await cluster.must('get', 'nodes', '-o', path)).split(' ');
+  expect(addresses).toHaveLength(2);
+  for (const address of addresses)
+    await cluster.until('b', async () => (await shownAt(address, 'b.example')) === b);
+  const own = await shownAt(addresses[0] ?? '', 'a.example');
+  expect(own).not.toBe(b);
+  for (let round = 0; round < 2; round++) {
+    const a = await certify('cert-a');
+    for (const address of addresses) {
+      await cluster.until('a', async () => (await shownAt(address, 'a.example')) === a);
+      expect(await shownAt(address, 'b.example')).toBe(b);
+      expect(await shownAt(address, 'other.example')).toBe(own);
+      const literal = address.includes(':') ? `[${address}]` : address;
+      const to = `--resolve a.example:443:${literal} https://a.example/`;
+      await cluster.until('a page', async () => {
+        const { stdout } = await shell(`curl -sk --max-time 10 ${to}`);
+        return stdout.trim() === 'web';
+      });
+    }
+  }
 });
 
 it('keeps a load balancer off the ports at which nodes serve ingresses', async () => {
