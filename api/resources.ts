@@ -1,6 +1,7 @@
 import type { PodGroup } from './pod-groups';
 import { SCHEDULING_GROUP, type PodExplanation, type SchedulingDecision } from './decisions';
 import { ENCRYPTION_GROUP, type EncryptionKeyView } from './encryption-keys';
+import { SERVERS_GROUP, type ServerView } from './servers';
 import type { Definition } from './schema/definitions';
 import type {
   ApiObject,
@@ -322,6 +323,8 @@ export const ENCRYPTION_KEYS = resource<EncryptionKeyView>(
   'encryptionkeys',
   false,
 );
+/** Not stored: what this server knows of itself and the others. */
+export const SERVERS = resource<ServerView>(SERVERS_GROUP, 'v1', 'Server', 'servers', false);
 export const POD_EXPLANATIONS = resource<PodExplanation>(
   SCHEDULING_GROUP,
   'v1',

@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
-import { networkInterfaces } from 'node:os';
+import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import {
   apiAddressOf,
@@ -9,7 +9,6 @@ import {
   type ClusterNetwork,
 } from '../api/cluster-network';
 import { parseTracingConfiguration } from '../api/tracing-configuration';
-import { validateNonSpecialIp } from '../api/validation/addresses';
 import type { ApiClient } from '../client/api-client';
 import { ApiEventRecorder } from '../client/events';
 import { Informers } from '../client/informers';
@@ -61,9 +60,11 @@ import {
   type SchedulerDeps,
 } from './scheduler';
 import { openIdentity } from './server-identity';
-import { createWatchCaches, openStore, type Leading } from './store';
+import { ServerViews } from './servers/server-views';
+import { createWatchCaches, openStore, type Leading, type ServerSelf } from './store';
 import {
   ensureSystemServices,
+  isReachable,
   keepSystemServices,
   type SystemServicesDeps,
 } from './system-services';
@@ -176,6 +177,7 @@ const serve = async (
   });
   await using registry = await createRegistry({ ...shared, dir: join(config.dataDir, 'registry') });
   const { leading, store } = opened;
+  const serverViews = new ServerViews(opened.servers, leading);
   const apiClient = lateBound<ApiClient>('the API');
   const leadersClient = lateBound<ApiClient>('the API of the leader');
   const nodeConnections = lateBound<NodeConnections>('the nodes server');
@@ -197,9 +199,9 @@ const serve = async (
     activities,
     budget,
     lag: () => monitor.histogram,
-    virtualResources: [...answersOf(scheduler), ...metrics.resources, encryptionKeys],
+    virtualResources: [...answersOf(scheduler), ...metrics.resources, encryptionKeys, serverViews],
     placements: scheduler.placements,
-    moreMetrics: [scheduler, leaderMetrics(leading), ...tracing.metrics, ...snapshots],
+    moreMetrics: [scheduler, leaderMetrics(leading), serverViews, ...tracing.metrics, ...snapshots],
     ...{ registry, objectFaults: faults },
     certificates: () => pki.lives(),
     ...{ ...timesOf(config), ...authentication.deps },
@@ -217,13 +219,13 @@ const serve = async (
   const tasks = leadersTasks({ config, network, log, pki }, server, { client, informers, faults });
   await using group = new TaskGroup(signal);
   for (const part of [informers, authentication, encryptionKeys, ...snapshots])
-    group.run((groupSignal) => part.run(groupSignal));
+    group.run((each) => part.run(each));
   const address = await server.listen(parseAddress(config.listen));
-  const systemServices = systemServicesOf({ config, network, log }, server.client, address.port);
-  await ensureSystem(systemServices, leading);
   const started = await announce({ config, pki, tokens, nodes, apiPort: address.port });
+  const systemServices = beSeen({ config, network, log, opened }, server.client, started);
+  await ensureSystem(systemServices, leading);
   const keeper = keeperFor({ config, log, pki }, { server, nodes }, started);
-  group.run((groupSignal) => keepCertificates(keeper, groupSignal));
+  group.run((each) => keepCertificates(keeper, each));
   tasks.push((each) => keepSystemServices({ ...systemServices, client }, each));
   group.run((each) => runAsLeader(leading, { informers, scheduler, tasks }, each));
   onStarted(started);
@@ -294,20 +296,47 @@ const schedulerConfigurationOf = async ({ schedulerConfigFile: file }: ServerCon
   return { ...configuration, configuration: text, version: VERSION };
 };
 
+/** From now on other servers know of this one, and pods are led to it. */
+const beSeen = (
+  { opened: { servers }, ...parts }: Pick<Parts, 'config' | 'network' | 'log' | 'opened'>,
+  client: ApiClient,
+  { url, agentsPort }: ServerStarted,
+): SystemServicesDeps => {
+  const apiPort = Number(new URL(url).port || 443);
+  servers.announce(selfOf(parts.config, apiPort, agentsPort));
+  return systemServicesOf(parts, client, { apiPort, servers });
+};
+
 /** By what a cluster is reached from its beginning. */
 const systemServicesOf = (
   { config, network, log }: Pick<Parts, 'config' | 'network' | 'log'>,
   client: ApiClient,
-  apiPort: number,
-): SystemServicesDeps => {
-  const { host } = parseAddress(config.listen);
+  listening: Pick<SystemServicesDeps, 'apiPort' | 'servers'>,
+): SystemServicesDeps => ({
+  ...{ client, network, clock, log, ...listening },
+  apiAddress: addressesOf(config).find(isReachable),
+});
+
+/** By which this server is reached, the best first. */
+const addressesOf = ({ listen, advertiseAddress }: ServerConfig): readonly string[] => {
+  const { host } = parseAddress(listen);
   const all = isAnyAddress(host) ? [...namesOf(host)].sort(ipv4First) : [host];
-  const apiAddress = config.advertiseAddress ?? all.find(isReachable);
-  return { client, network, apiAddress, apiPort, clock, log };
+  return advertiseAddress === undefined ? all : [advertiseAddress];
 };
 
-/** By others than this machine. */
-const isReachable = (address: string): boolean => validateNonSpecialIp(address, '').length === 0;
+/** What other servers are to know of this one. */
+const selfOf = (config: ServerConfig, apiPort: number, agentsPort: number): ServerSelf => {
+  const all = addressesOf(config);
+  const host = all.find(isReachable) ?? all[0] ?? '127.0.0.1';
+  const agents = parseAddress(config.agentsListen ?? config.listen).host;
+  return {
+    api: { host, port: apiPort },
+    agents: { host: isAnyAddress(agents) ? host : agents, port: agentsPort },
+    hostName: hostname().slice(0, 253),
+    version: VERSION,
+    sinceMs: clock.now(),
+  };
+};
 
 const ipv4First = (a: string, b: string): number => isIP(a) - isIP(b);
 

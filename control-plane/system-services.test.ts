@@ -18,12 +18,24 @@ afterEach(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-const ensure = ({ apiAddress }: { apiAddress?: string } = { apiAddress: '192.0.2.7' }) =>
+const others = (...addresses: readonly string[]) =>
+  addresses.map((host, n) => ({
+    ...{ id: `server-${n}`, instance: `start-${n}`, hostName: 'h', version: '1', sinceMs: 0 },
+    ...{ api: { host, port: 6443 }, agents: { host, port: 6444 } },
+  }));
+const ensure = (
+  { apiAddress }: { apiAddress?: string } = { apiAddress: '192.0.2.7' },
+  live: ReturnType<typeof others> = [],
+) =>
   ensureSystemServices({
     client: server.api.client,
     network: clusterNetworkOf(DEFAULT_CLUSTER_NETWORK),
-    ...{ apiAddress, apiPort: 6443, clock: server.clock, log: silentLog },
+    ...{ apiAddress, apiPort: 6443, servers: serversOf(live), clock: server.clock, log: silentLog },
   });
+const serversOf = (live: ReturnType<typeof others>) => ({
+  live: () => live,
+  onChange: () => () => undefined,
+});
 const get = async (path: string) => (await server.request('GET', path)).json;
 const versions = async () =>
   Promise.all([API, DNS, SLICE, ENDPOINTS].map(async (each) => (await get(each)).metadata));
@@ -79,6 +91,24 @@ it('leads nobody to an address that only this machine reaches', async () => {
   expect((await get(API)).spec.clusterIP).toBe('10.96.0.1');
   for (const path of [SLICE, ENDPOINTS])
     expect((await server.request('GET', path)).status).toBe(404);
+});
+
+it('names all servers that live, of the family and the port of this one', async () => {
+  const elsewhere = { ...others('192.0.2.3')[0]!, api: { host: '192.0.2.3', port: 7443 } };
+  const live = [
+    ...others('192.0.2.9', '192.0.2.7', 'fd00::7', '127.0.0.1', 'a.example'),
+    elsewhere,
+  ];
+  await ensure({ apiAddress: '192.0.2.7' }, live);
+  const addressesIn = async () =>
+    (await get(SLICE)).endpoints.flatMap(({ addresses }: { addresses: string[] }) => addresses);
+  expect(await addressesIn()).toEqual(['192.0.2.7', '192.0.2.9']);
+  expect((await get(ENDPOINTS)).subsets[0].addresses).toEqual([
+    { ip: '192.0.2.7' },
+    { ip: '192.0.2.9' },
+  ]);
+  await ensure({ apiAddress: '192.0.2.7' });
+  expect(await addressesIn()).toEqual(['192.0.2.7']);
 });
 
 it('gives addresses to services that were stored without', async () => {

@@ -12,8 +12,11 @@ import {
 import { isHeadless, needsAddress } from '../api/service-fields';
 import { nameOf, type ApiObject, type Service } from '../api/types';
 import type { ApiClient, DraftOf } from '../client/api-client';
+import { validateNonSpecialIp } from '../api/validation/addresses';
+import { Alarm } from '../lib/async/alarm';
 import type { Clock } from '../lib/clock';
 import type { Log } from '../lib/log';
+import type { Servers } from './store';
 
 export interface SystemServicesDeps {
   readonly client: ApiClient;
@@ -21,6 +24,8 @@ export interface SystemServicesDeps {
   /** Where this server is reached by nodes and pods. Without one nobody is led to it. */
   readonly apiAddress: string | undefined;
   readonly apiPort: number;
+  /** Where the API is: of all servers that live, this one among them or not. */
+  readonly servers: Pick<Servers, 'live' | 'onChange'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -33,10 +38,16 @@ export const keepSystemServices = async (
   deps: SystemServicesDeps,
   signal: AbortSignal,
 ): Promise<void> => {
-  for (;;) {
-    await deps.clock.sleep(INTERVAL_MS, signal);
-    if (signal.aborted) return;
-    await ensureSystemServices(deps, signal);
+  const alarm = new Alarm(deps.clock);
+  const ignore = deps.servers.onChange(() => alarm.wake());
+  try {
+    while (!signal.aborted) {
+      const { wakes } = alarm;
+      await ensureSystemServices(deps, signal);
+      await alarm.sleep(INTERVAL_MS, signal, wakes);
+    }
+  } finally {
+    ignore();
   }
 };
 
@@ -76,11 +87,11 @@ const keepDnsService = async (deps: SystemServicesDeps, signal?: AbortSignal): P
     );
 };
 
-const keepApiEndpoints = async (
-  { client, apiAddress, apiPort }: SystemServicesDeps,
-  signal?: AbortSignal,
-): Promise<void> => {
-  if (apiAddress === undefined) {
+const keepApiEndpoints = async (deps: SystemServicesDeps, signal?: AbortSignal): Promise<void> => {
+  const { client, apiPort } = deps;
+  const addresses = apiAddressesOf(deps);
+  const [first] = addresses;
+  if (first === undefined) {
     await orMissing(client.delete(ENDPOINT_SLICES, API_NAME, {}, signal));
     await orMissing(client.delete(ENDPOINTS, API_NAME, {}, signal));
     return;
@@ -91,8 +102,8 @@ const keepApiEndpoints = async (
     ENDPOINT_SLICES,
     {
       ...headOf(ENDPOINT_SLICES, API_NAME, { 'kubernetes.io/service-name': API_NAME.name }),
-      addressType: familyOf(apiAddress) === 6 ? 'IPv6' : 'IPv4',
-      endpoints: [{ addresses: [apiAddress], conditions: { ready: true } }],
+      addressType: familyOf(first) === 6 ? 'IPv6' : 'IPv4',
+      endpoints: addresses.map((each) => ({ addresses: [each], conditions: { ready: true } })),
       ports,
     },
     signal,
@@ -102,11 +113,31 @@ const keepApiEndpoints = async (
     ENDPOINTS,
     {
       ...headOf(ENDPOINTS, API_NAME, { 'endpointslice.kubernetes.io/skip-mirror': 'true' }),
-      subsets: [{ addresses: [{ ip: apiAddress }], ports }],
+      subsets: [{ addresses: addresses.map((ip) => ({ ip })), ports }],
     },
     signal,
   );
 };
+
+/** Those of one family and port, which the service has one of: that of this server where it has any. */
+const apiAddressesOf = ({
+  apiAddress,
+  apiPort,
+  servers,
+}: SystemServicesDeps): readonly string[] => {
+  const others = servers
+    .live()
+    .filter(({ api }) => api.port === apiPort && isReachable(api.host))
+    .map(({ api }) => api.host);
+  const all = [...(apiAddress === undefined ? [] : [apiAddress]), ...others];
+  const [first = ''] = all;
+  const family = familyOf(first);
+  return [...new Set(all.filter((each) => familyOf(each) === family))].sort();
+};
+
+/** By others than this machine: an address that an Endpoints object may name. */
+export const isReachable = (address: string): boolean =>
+  familyOf(address) !== undefined && validateNonSpecialIp(address, '').length === 0;
 
 /** To services that were stored before there were any. An update that changes nothing is enough. */
 const giveAddresses = async ({ client }: SystemServicesDeps, signal?: AbortSignal) => {

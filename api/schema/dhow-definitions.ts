@@ -1,11 +1,13 @@
 import { SCHEDULING_GROUP } from '../decisions';
 import { ENCRYPTION_GROUP } from '../encryption-keys';
+import { SERVERS_GROUP } from '../servers';
 import { count, flag, list, map, number, object, text } from './describe';
 import type { Definitions, Schema } from './schema';
 
 const META = '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.';
 const PREFIX = 'dev.dhow.scheduling.v1.';
 const KEYS_PREFIX = 'dev.dhow.encryption.v1.';
+const SERVERS_PREFIX = 'dev.dhow.cluster.v1.';
 
 const ref = (name: string, description: string): Schema => ({
   description,
@@ -141,4 +143,20 @@ export const DHOW_DEFINITIONS: Definitions = {
     ENCRYPTION_GROUP,
   ),
   [`${KEYS_PREFIX}EncryptionKeyList`]: listKind('EncryptionKey', KEYS_PREFIX, ENCRYPTION_GROUP),
+  [`${SERVERS_PREFIX}Server`]: kind(
+    'Server',
+    'A server of this cluster that runs, named by its identity.',
+    {
+      status: object('What it says of itself.', {
+        agents: text('Where agents connect to it.'),
+        api: text('Where its API is.'),
+        hostName: text('The name of its machine.'),
+        leads: flag('Whether it runs the scheduler and the controllers.'),
+        nodes: count('How many nodes are connected to it.'),
+        version: text('Its release.'),
+      }),
+    },
+    SERVERS_GROUP,
+  ),
+  [`${SERVERS_PREFIX}ServerList`]: listKind('Server', SERVERS_PREFIX, SERVERS_GROUP),
 };

@@ -4,3 +4,5 @@ export { createWatchCaches } from './watch-caches';
 export { MemoryStore } from './memory-store';
 export type { Leading } from './etcd/leadership';
 export type { Term } from './store';
+export type { ServerRecord, ServerSelf } from './etcd/server-record';
+export type { Servers } from './etcd/server-registry';

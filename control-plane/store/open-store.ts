@@ -11,9 +11,11 @@ import { EtcdConnection } from './etcd/connection';
 import { Envelopes } from './etcd/envelope';
 import { EtcdStore } from './etcd/etcd-store';
 import { Leadership, type Leading } from './etcd/leadership';
+import type { Candidate } from './etcd/leader-key';
 import { freeIfFull, keepCompacting, keepSpace } from './etcd/maintenance';
 import { checkKeys } from './etcd/lost-keys';
 import { Reencryption, type ReencryptionDeps } from './etcd/reencryption';
+import { ServerRegistry } from './etcd/server-registry';
 import { StoreRecord } from './etcd/store-record';
 import { checkSchema, claimSchema } from './etcd/store-schema';
 import { superviseEtcd, type SupervisedEtcd } from './etcd/supervise-etcd';
@@ -56,6 +58,8 @@ export interface OpenedStore extends AsyncDisposable {
   readonly behaviour: EtcdBehaviour;
   /** Which of the servers leads: it campaigns by itself, and looks after etcd while it does. */
   readonly leading: Leading;
+  /** The servers that share the etcd; this one is among them once it has announced itself. */
+  readonly servers: ServerRegistry;
   /**
    * Aborts when etcd holds another history than before, or work of the leader does not end with its
    * term: this server can go on no more and has to exit. Its reason is an Error for the operator.
@@ -109,7 +113,10 @@ const open = async (
     log.error({ err: connection.replaced.reason }, 'etcd was replaced: this server stops');
     lost.abort(connection.replaced.reason);
   });
-  const leading = leadershipIn(options, connection, etcd !== undefined, lost);
+  const candidate = { identity: options.identity ?? randomUUID(), instance: randomUUID() };
+  const shared = { ...options, connection, candidate, isSole: etcd !== undefined };
+  const leading = leadershipIn(shared, lost);
+  const servers = registryIn(shared);
   const trustsProgress = behaviour.freshness === 'progress';
   const envelopes = new Envelopes(options.cipher);
   const deps = { connection, envelopes, clock, log };
@@ -123,7 +130,7 @@ const open = async (
   const tasks = new TaskGroup();
   tasks.run(async (taskSignal) => {
     using either = linkedController(taskSignal, ...(signal === undefined ? [] : [signal]));
-    await leading.run(either.signal);
+    await Promise.all([leading.run(either.signal), servers.run(either.signal)]);
   });
   const leadersWork = (work: (signal: AbortSignal) => Promise<void>) =>
     tasks.run((taskSignal) => leading.during(work, taskSignal));
@@ -135,6 +142,7 @@ const open = async (
     store,
     behaviour,
     leading,
+    servers,
     lost: lost.signal,
     reencryption,
     get etcdPid() {
@@ -169,18 +177,36 @@ const recordOf = async (
   return StoreRecord.check({ connection, file: recordFile, isAccepted, clock, log }, signal);
 };
 
+interface OfThisServer extends Pick<OpenStoreOptions, 'clock' | 'log'> {
+  readonly leaseSeconds?: number;
+  readonly connection: EtcdConnection;
+  readonly candidate: Candidate;
+  /** The etcd is its own. */
+  readonly isSole: boolean;
+}
+
 const leadershipIn = (
-  { identity = randomUUID(), leaseSeconds, clock, log }: OpenStoreOptions,
-  connection: EtcdConnection,
-  isSole: boolean,
+  { candidate, leaseSeconds, connection, isSole, clock, log }: OfThisServer,
   lost: AbortController,
 ): Leadership =>
   new Leadership({
-    ...{ connection, isSole, clock, log },
-    candidate: { identity, instance: randomUUID() },
+    ...{ connection, candidate, isSole, clock, log },
     leaseSeconds: leaseSeconds ?? (isSole ? SOLE_LEASE_SECONDS : LEASE_SECONDS),
     onStuck: () =>
       lost.abort(new Error("the leader's work does not end: this server must restart")),
+  });
+
+const registryIn = ({
+  candidate: { identity, instance },
+  leaseSeconds,
+  connection,
+  isSole,
+  clock,
+  log,
+}: OfThisServer): ServerRegistry =>
+  new ServerRegistry({
+    ...{ connection, id: identity, instance, clock, log },
+    leaseSeconds: leaseSeconds ?? (isSole ? SOLE_LEASE_SECONDS : LEASE_SECONDS),
   });
 
 const startEtcd = async (options: OpenStoreOptions): Promise<SupervisedEtcd | undefined> => {

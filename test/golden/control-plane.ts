@@ -56,7 +56,7 @@ const main = async (directory: string): Promise<void> => {
     client: server.client,
     network: clusterNetworkOf(DEFAULT_CLUSTER_NETWORK),
     // The recorded server says nowhere how nodes reach it.
-    ...{ apiAddress: undefined, apiPort: port, clock, log },
+    ...{ apiAddress: undefined, apiPort: port, servers: NO_SERVERS, clock, log },
   });
   const { caCertificate } = pki;
   await writeKubeconfig(join(directory, 'admin.kubeconfig'), {
@@ -89,3 +89,5 @@ const main = async (directory: string): Promise<void> => {
 };
 
 void main(process.argv[2] ?? '.');
+
+const NO_SERVERS = { live: () => [], onChange: () => () => undefined };

@@ -77,6 +77,7 @@ it('walks all kinds that can be sent', () => {
     'dev.dhow.scheduling.v1.SchedulingDecision',
     'dev.dhow.scheduling.v1.PodExplanation',
     'dev.dhow.encryption.v1.EncryptionKey',
+    'dev.dhow.cluster.v1.Server',
   ]);
 });
 

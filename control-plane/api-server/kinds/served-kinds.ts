@@ -33,6 +33,7 @@ import { ENCRYPTION_KEY } from './encryption-key';
 import { SCHEDULING_DECISION } from './scheduling-decision';
 import { SECRET } from './secret';
 import { serveKind, type ServedKind } from './served-kind';
+import { SERVER } from './server';
 import { SERVICE } from './service';
 import { SERVICE_CIDR } from './service-cidr';
 import { SERVICE_ACCOUNT } from './service-account';
@@ -122,6 +123,7 @@ const VIRTUAL_KINDS: readonly ServedKind[] = [
   SCHEDULING_DECISION,
   POD_EXPLANATION,
   ENCRYPTION_KEY,
+  SERVER,
   NODE_METRICS_KIND,
   POD_METRICS_KIND,
 ];

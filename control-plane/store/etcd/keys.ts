@@ -27,8 +27,7 @@ export const headKey = (resource: string): Buffer => Buffer.from(`${prefixOf(res
 
 /** The range of all keys of one resource, its head included. */
 export const rangeOf = (resource: string): { key: Buffer; rangeEnd: Buffer } => {
-  const key = Buffer.from(prefixOf(resource));
-  return { key, rangeEnd: prefixEnd(key) };
+  return rangeUnder(Buffer.from(prefixOf(resource)));
 };
 
 export const LEADER_KEY = Buffer.from('/dhow/leader');
@@ -38,6 +37,15 @@ export const STORE_ID_KEY = Buffer.from('/dhow/store-id');
 
 /** How it is written: see store-schema.ts. */
 export const STORE_SCHEMA_KEY = Buffer.from('/dhow/schema');
+
+/** Of each server that lives, by its identity, and of each node that has a session, by its name. */
+export const SERVERS_PREFIX = Buffer.from('/dhow/servers/');
+
+/** The range of all keys that begin with `prefix`, which ends in a slash. */
+export const rangeUnder = (prefix: Buffer): { key: Buffer; rangeEnd: Buffer } => ({
+  key: prefix,
+  rangeEnd: prefixEnd(prefix),
+});
 
 /** One of these for each time that this store was restored from a snapshot. */
 export const RESTORED_PREFIX = Buffer.from('/dhow/restored/');

@@ -40,6 +40,8 @@ export interface Leading {
   readonly term: Term | undefined;
   /** Does another server lead, as far as is known? */
   readonly isFollowing: boolean;
+  /** The identity of the server that leads, as far as is known. */
+  readonly leader: string | undefined;
   /**
    * Does the work in each term of this server, until `signal` aborts. Work is told to end with its term
    * by the signal that it is given; the next term begins when all has. @throws what the work throws
@@ -79,6 +81,10 @@ export class Leadership implements Leading {
 
   get isFollowing(): boolean {
     return this.other !== undefined;
+  }
+
+  get leader(): string | undefined {
+    return this.current === undefined ? this.other?.identity : this.deps.candidate.identity;
   }
 
   /** A write found that the term is over. */
