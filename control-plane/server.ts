@@ -213,7 +213,7 @@ const serve = async (
   await using nodes = createNodesServer({
     ...{ ...shared, client: server.client, pki, tokens, issueToken: server.issueToken },
     ...{ ...views, ...usedByPods(informers), ...networkViewsIn(informers) },
-    options: nodesOptionsOf(config),
+    ...{ servers: opened.servers, options: nodesOptionsOf(config) },
   });
   nodeConnections.bind(nodes.connections);
   const tasks = leadersTasks({ config, network, log, pki }, server, { client, informers, faults });

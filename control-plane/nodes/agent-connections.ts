@@ -1,5 +1,3 @@
-import { status } from '@grpc/grpc-js';
-
 import { onAbort } from '../../lib/async/on-abort';
 import { ApiError } from '../../api/errors';
 import type {
@@ -23,24 +21,22 @@ import type {
   StreamError,
   UsageReading,
 } from '../../proto/gen/dhow/agent/v1/agent';
-import { grpcError } from './node-identity';
 import { MessageWriter } from '../../lib/async/message-stream';
-import type { NodeSession } from './node-session';
-import type { OpenedStream, StreamBroker } from './stream-broker';
+import type { NodeStreams } from './node-streams';
+import type { OpenedStream } from './stream-broker';
 import { linkedController } from '../../lib/async/linked-controller';
 
-/** Logs, exec, ports, usage and metrics over the agents' own connections. */
+/** Logs, exec, ports, usage and metrics over streams to the agents. */
 export class AgentConnections implements NodeConnections {
   constructor(
     private readonly deps: {
-      readonly sessionOf: (nodeName: string) => NodeSession | undefined;
-      readonly broker: StreamBroker;
+      readonly streams: NodeStreams;
       readonly clock: Clock;
     },
   ) {}
 
   isConnected(nodeName: string): boolean {
-    return this.deps.sessionOf(nodeName) !== undefined;
+    return this.deps.streams.has(nodeName);
   }
 
   async *logs(
@@ -129,22 +125,12 @@ export class AgentConnections implements NodeConnections {
     }
   }
 
-  private async open(
+  private open(
     nodeName: string,
     kind: OpenStream['kind'],
     signal: AbortSignal,
   ): Promise<OpenedStream> {
-    const session = this.deps.sessionOf(nodeName);
-    if (session === undefined)
-      throw new ApiError('ServiceUnavailable', `node "${nodeName}" is not connected`);
-    using either = linkedController(signal, session.signal);
-    const ask = (request: OpenStream) => session.openStream(request);
-    try {
-      return await this.deps.broker.open(nodeName, kind, ask, either.signal);
-    } catch (error) {
-      if (signal.aborted || error instanceof ApiError) throw error;
-      throw new ApiError('ServiceUnavailable', `node "${nodeName}" left`, { cause: error });
-    }
+    return this.deps.streams.open(nodeName, kind, signal);
   }
 }
 
@@ -356,8 +342,7 @@ async function* iterate({ call, messages }: OpenedStream) {
 }
 
 /** Ends the call when `signal` aborts, so that a waiting reader wakes; returns the undo. */
-const cancelOnAbort = ({ call }: OpenedStream, signal: AbortSignal): (() => void) => {
-  const cancel = () => call.emit('error', grpcError(status.CANCELLED, 'no longer wanted'));
+const cancelOnAbort = ({ cancel }: OpenedStream, signal: AbortSignal): (() => void) => {
   if (signal.aborted) cancel();
   onAbort(signal, cancel);
   return () => signal.removeEventListener('abort', cancel);

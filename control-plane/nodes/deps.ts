@@ -31,6 +31,24 @@ import type { Tracing } from '../../lib/tracing/tracing';
 import type { BootstrapTokens } from '../pki/bootstrap-tokens';
 import type { Pki } from '../pki/pki';
 
+/** Another server, or this one. */
+export interface KnownServer {
+  readonly id: string;
+  /** Where its agents connect, and other servers. */
+  readonly agents: { readonly host: string; readonly port: number };
+}
+
+/** Which servers a cluster has, and which has the session of a node. */
+export interface KnownServers {
+  /** This one. */
+  readonly id: string;
+  live(): readonly KnownServer[];
+  holderOf(nodeName: string): KnownServer | undefined;
+  /** This server has it until disposed of; `onLost` when another has it since. */
+  hold(nodeName: string, onLost: () => void): Disposable;
+  onChange(listener: () => void): () => void;
+}
+
 /** The part of an informer that this room needs. */
 export type ObjectView<T extends ApiObject> = Pick<
   Informer<T>,
@@ -61,6 +79,8 @@ export interface NodesServerDeps {
   readonly pki: Pick<Pki, 'caCertificate' | 'server' | 'signNodeRequest'>;
   /** Whoever has a live token may join. */
   readonly tokens: Pick<BootstrapTokens, 'verify'>;
+  /** Default: there is but one server. */
+  readonly servers?: KnownServers;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

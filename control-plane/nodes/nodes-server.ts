@@ -21,6 +21,7 @@ import {
   type SessionRequest,
   type SessionResponse,
 } from '../../proto/gen/dhow/agent/v1/agent';
+import { PeerServiceService } from '../../proto/gen/dhow/peer/v1/peer';
 import { AgentConnections } from './agent-connections';
 import { AgentsListener } from './agents-listener';
 import { DEFAULT_NODES_OPTIONS, type NodesServerDeps } from './deps';
@@ -34,6 +35,10 @@ import { JoinTokens } from './join-tokens';
 import { NodeClaims } from './node-claims';
 import { NodeQuota } from './node-quota';
 import { NodeRegistrar } from './node-registrar';
+import { LocalStreams, AllStreams } from './node-streams';
+import { RelayService, type RelayCall } from './relay-service';
+import { RelayedStreams } from './relayed-streams';
+import { requireServer } from './server-caller';
 import { NodeSession, type SessionDeps, type SessionStream } from './node-session';
 import { NetworkRows } from './network-rows';
 import { CsiView } from './csi-view';
@@ -83,6 +88,8 @@ class GrpcNodesServer implements NodesServer {
   /** Streams whose first message has not come. */
   private readonly silent = new NodeQuota(SILENT_STREAMS_MAX);
   private readonly renewals: SpamFilter;
+  private readonly relayed: RelayedStreams | undefined;
+  private readonly relays: RelayService;
   readonly connections: NodeConnections;
 
   constructor(private readonly deps: NodesServerDeps) {
@@ -122,8 +129,14 @@ class GrpcNodesServer implements NodesServer {
       events: new EventWriter({ client, clock, log }),
     };
     const sessionOf = (name: string) => this.sessions.get(name);
-    this.connections = new AgentConnections({ sessionOf, broker: this.broker, clock });
+    const local = new LocalStreams({ sessionOf, broker: this.broker });
+    const { pki, servers } = deps;
+    this.relayed = servers && new RelayedStreams({ servers, pki, clock });
+    this.relays = new RelayService({ local, clock });
+    const streams = new AllStreams([local, ...(this.relayed === undefined ? [] : [this.relayed])]);
+    this.connections = new AgentConnections({ streams, clock });
     this.addServices();
+    this.addRelays();
   }
 
   async listen(address: string): Promise<number> {
@@ -145,6 +158,7 @@ class GrpcNodesServer implements NodesServer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.sessions.closeAll(grpcError(status.UNAVAILABLE, 'the server is stopping'));
+    this.relayed?.[Symbol.dispose]();
     this.listener[Symbol.dispose]();
     this.csi[Symbol.dispose]();
     this.nodeVolumes[Symbol.dispose]();
@@ -193,14 +207,23 @@ class GrpcNodesServer implements NodesServer {
     });
   }
 
+  private addRelays(): void {
+    this.listener.addService(PeerServiceService, {
+      relay: (call: RelayCall) => {
+        this.finish(call, async () => {
+          requireServer(call);
+          await this.relays.serve(call);
+        });
+      },
+    });
+  }
+
   /** Runs a handler of a stream and turns its failure into the stream's status. */
   private answer(
     call: SessionCall | AttachStream,
     handler: (holder: NodeHolder, opened: () => void) => Promise<void>,
     endsWithHandler: boolean,
   ): void {
-    call.on('cancelled', () => call.destroy());
-    call.on('error', () => undefined);
     const run = async () => {
       const holder = holderOf(call);
       using place = this.silent.take(holder.nodeName);
@@ -212,6 +235,17 @@ class GrpcNodesServer implements NodesServer {
       await this.claims.check(holder, NEVER);
       await handler(holder, () => place[Symbol.dispose]());
     };
+    this.finish(call, run, endsWithHandler);
+  }
+
+  /** Its failure becomes the stream's status. */
+  private finish(
+    call: SessionCall | AttachStream | RelayCall,
+    run: () => Promise<void>,
+    endsWithHandler = true,
+  ): void {
+    call.on('cancelled', () => call.destroy());
+    call.on('error', () => undefined);
     run().then(
       () => endsWithHandler && call.end(),
       (error: unknown) => {
@@ -292,6 +326,7 @@ class GrpcNodesServer implements NodesServer {
         this.sessions.nextNumber(),
       );
       this.sessions.attach(nodeName, session, signal);
+      using _held = this.deps.servers?.hold(nodeName, () => session.close(ELSEWHERE));
       this.deps.log.info({ node: nodeName, version: hello.version }, 'agent connected');
       await session.run();
       if (session.signal.reason instanceof Error && 'code' in session.signal.reason)
@@ -321,6 +356,8 @@ const addressOf = (peer: string): string =>
     .replace(/:\d+$/, '')
     .replace(/^\[(.*)\]$/, '$1')
     .replace(/^::ffff:/, '');
+
+const ELSEWHERE = grpcError(status.ABORTED, 'the agent has connected to another server');
 
 /** Short calls: the store's own deadlines end them. */
 const NEVER = new AbortController().signal;

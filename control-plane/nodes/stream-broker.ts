@@ -8,16 +8,26 @@ import type {
   AttachResponse,
   OpenStream,
 } from '../../proto/gen/dhow/agent/v1/agent';
-import { firstWithin, messagesOf } from '../../lib/async/message-stream';
+import { firstWithin, messagesOf, type MessageSink } from '../../lib/async/message-stream';
 import { grpcError } from './node-identity';
 import { linkedController } from '../../lib/async/linked-controller';
 
 export type AttachStream = ServerDuplexStream<AttachRequest, AttachResponse>;
 
+/** The way to the agent. */
+export interface AgentCall extends MessageSink<AttachResponse> {
+  /** The agent went in the middle. */
+  readonly cancelled: boolean;
+  /** Nothing more goes there, nor is read from there. */
+  end(): unknown;
+}
+
 /** The agent's half of one stream, with what it sends after naming the stream. */
 export interface OpenedStream {
-  readonly call: AttachStream;
+  readonly call: AgentCall;
   readonly messages: AsyncIterator<AttachRequest, undefined>;
+  /** Ends it at once; who waits for `messages` is told by an error. */
+  readonly cancel: () => void;
 }
 
 const OPEN_TIMEOUT_MS = 15_000;
@@ -68,6 +78,7 @@ export class StreamBroker {
     const waiting = message?.$case === 'streamId' ? this.waiting.get(message.value) : undefined;
     if (waiting?.nodeName !== nodeName)
       throw grpcError(status.NOT_FOUND, 'nobody waits for this stream');
-    waiting.resolve({ call, messages });
+    const cancel = () => call.emit('error', grpcError(status.CANCELLED, 'no longer wanted'));
+    waiting.resolve({ call, messages, cancel });
   }
 }

@@ -23,7 +23,11 @@ import type { ApiClient } from '../../../client/api-client';
 import { Informers } from '../../../client/informers';
 import { startTestServer, type TestServer } from '../../../control-plane/api-server/testing';
 import { NodeHealthController } from '../../../control-plane/controllers/node-lifecycle/node-health';
-import { createNodesServer, type NodesServer } from '../../../control-plane/nodes';
+import {
+  createNodesServer,
+  type NodesServer,
+  type NodesServerDeps,
+} from '../../../control-plane/nodes';
 import { BootstrapTokens } from '../../../control-plane/pki/bootstrap-tokens';
 import { openPki, type Pki } from '../../../control-plane/pki/pki';
 import type { MemoryStore } from '../../../control-plane/store';
@@ -58,11 +62,13 @@ export interface PlaneOptions {
   readonly store?: MemoryStore;
   /** Nodes silent for this long become Unknown; absent: nobody watches them. */
   readonly gracePeriodMs?: number;
+  /** The others that share the store, and this one. */
+  readonly servers?: NodesServerDeps['servers'];
 }
 
 export const startPlane = async (
   directory: string,
-  { store, gracePeriodMs }: PlaneOptions = {},
+  { store, gracePeriodMs, servers }: PlaneOptions = {},
 ): Promise<Plane> => {
   const server = await startTestServer(store === undefined ? {} : { store });
   const { client } = server.api;
@@ -106,6 +112,7 @@ export const startPlane = async (
     pki,
     tokens,
     issueToken: server.api.issueToken,
+    ...(servers === undefined ? {} : { servers }),
     options: { heartbeatIntervalMs: HEARTBEAT_MS },
   });
   const port = await nodes.listen('127.0.0.1:0');
