@@ -20,7 +20,11 @@ export const main = (argv: readonly string[]): Promise<number> =>
 export const agentProgram = (): Command => {
   const program = new Command('dhow agent')
     .description('Run a node: joins a server and runs the pods that it is given')
-    .option('--server <host:port>', "the server's API address; required")
+    .option(
+      '--server <host:port>',
+      "a server's API address; required. More are tried when it does not answer",
+      collect,
+    )
     .option('--token-file <file>', 'holds the join token; needed the first time')
     .option('--token <token>', 'the join token itself; every user of the machine can see it')
     .option('--name <name>', 'the name of the node; default the host name')
@@ -159,7 +163,7 @@ const withIngressPorts = (program: Command): Command =>
     );
 
 interface Flags {
-  readonly server: string;
+  readonly server: readonly string[];
   readonly token?: string;
   readonly tokenFile?: string;
   readonly name?: string;
@@ -205,7 +209,8 @@ interface Flags {
 }
 
 const configOf = (flags: Flags) => ({
-  server: flags.server,
+  server: flags.server[0],
+  moreServers: flags.server.slice(1),
   token: flags.token ?? readTokenFile(flags.tokenFile),
   nodeName: flags.name,
   stateDir: flags.stateDir,
@@ -250,7 +255,7 @@ const configOf = (flags: Flags) => ({
   ),
   evictionMaxPodGraceSeconds: flags.evictionMaxPodGracePeriod,
   insecureRegistries: flags.insecureRegistry,
-  registryEndpoints: [`https://${flags.server.replace(/^https:\/\//, '')}`],
+  registryEndpoints: flags.server.map((each) => `https://${each.replace(/^https:\/\//, '')}`),
   launcherPath: join(__dirname, 'dhow-launcher'),
   unpackWorkerPath: join(__dirname, 'unpack-worker.js'),
   meterWorkerPath: join(__dirname, 'meter-worker.js'),

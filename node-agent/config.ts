@@ -69,6 +69,8 @@ const isNodeAddress = (text: string): boolean => {
 const agentConfigSchema = z.object({
   /** Host name or address of the server; a scheme and a port are ignored. */
   server: z.string().min(1),
+  /** Further ones: each is tried when those before it do not answer. */
+  moreServers: z.array(z.string().min(1)).max(63).default([]),
   /** `dhow1:...`; needed until the node has its certificate. */
   token: z.string().optional(),
   /** Overrides the port in the token. */

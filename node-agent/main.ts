@@ -9,7 +9,7 @@ import { onAbort } from '../lib/async/on-abort';
 import { Activities } from '../lib/activities';
 import { systemClock } from '../lib/clock';
 import { EventLoopMonitor } from '../lib/event-loop-monitor';
-import { createLog, type Log } from '../lib/log';
+import { createLog, describeError, type Log } from '../lib/log';
 import { systemRandom } from '../lib/random';
 import { openTracing } from '../lib/tracing/open-tracing';
 import type { ContainerRuntime } from '../runtime/container-runtime';
@@ -29,11 +29,13 @@ import { IdentityStore, type NodeIdentity } from './identity/identity-store';
 import { endpointsOf } from './images/endpoints';
 import { CertificateRenewer } from './identity/certificate-renewer';
 import { ensureIdentity, joinAgain } from './identity/join';
+import { serverMemoryIn } from './identity/server-memory';
 import type { NetworkRange } from './network/node-network';
 import { wireguardKeysAt } from './network/wireguard-key';
 import { AGENT_VERSION } from './node/node-reporter';
 import { addressToward, readHostFacts } from './node/host';
 import { readHugePages } from './node/huge-pages';
+import { ServerList } from './session/server-list';
 import { createTransport } from './session/transport';
 import { createMounter } from './volumes/mounter';
 
@@ -59,17 +61,13 @@ export const runAgent = async (
   for (const folder of [config.stateDir, config.runDir])
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   await using tracing = await tracingOf(config);
-  const host = hostOf(config.server);
-  const store = new IdentityStore(config.stateDir);
-  const { token, agentsPort, nodeName } = config;
   const shared = { clock: systemClock, random: systemRandom, log };
-  const joining = { host, token, agentsPort, nodeName, clock: systemClock };
-  const identity = await ensureIdentity(store, joining);
+  const { store, identity, servers, host, again } = await joined(config, log);
   const encryption = encryptionOf(config);
   const nodeIps = await nodeIpsOf(config, host, identity.agentsPort);
   const renew = (request: Buffer): Promise<string> => transport.renew(request);
   const renewer = new CertificateRenewer({ ...shared, store, renew }, identity);
-  const transport = createTransport(host, () => renewer.current, systemClock);
+  const transport = createTransport(servers, () => renewer.current, systemClock);
   await using runtime = await openRuntime(config, log);
   await using images = await createImageService({
     ...shared,
@@ -87,7 +85,7 @@ export const runAgent = async (
     facts: readHostFacts(),
     hugePages: () => readHugePages(),
     transport,
-    joinAgain: async () => renewer.use(await joinAgain(store, joining)),
+    joinAgain: async () => renewer.use(await again()),
     runtime,
     images,
     openNetwork: (range) =>
@@ -106,6 +104,48 @@ export const runAgent = async (
   } finally {
     transport.close();
   }
+};
+
+/** Who this node is, and by which servers it is so. @throws Error when none lets it join */
+const joined = async (config: AgentConfig, log: Log) => {
+  const hosts = [config.server, ...config.moreServers].map(hostOf);
+  const [host = ''] = hosts;
+  const store = new IdentityStore(config.stateDir);
+  const { token, agentsPort, nodeName } = config;
+  const joining = { token, agentsPort, nodeName, clock: systemClock };
+  const identity = await withAnyOf(hosts, log, (each) =>
+    ensureIdentity(store, { ...joining, host: each }),
+  );
+  const servers = new ServerList({
+    configured: hosts.map((each) => ({ host: each, port: identity.agentsPort })),
+    memory: serverMemoryIn(config.stateDir),
+    ...{ random: systemRandom, log },
+  });
+  const again = () => {
+    const { host: at, port } = servers.current;
+    return joinAgain(store, { ...joining, host: at, agentsPort: port });
+  };
+  return { store, identity, servers, host, again };
+};
+
+/** By the first server that can be reached. @throws what the last one says */
+const withAnyOf = async <T>(
+  hosts: readonly string[],
+  log: Log,
+  work: (host: string) => Promise<T>,
+): Promise<T> => {
+  let failure: unknown;
+  for (const host of hosts)
+    try {
+      return await work(host);
+    } catch (error) {
+      failure = error;
+      log.warn(
+        { server: host, err: describeError(error) },
+        'this server does not let the node join',
+      );
+    }
+  throw failure;
 };
 
 const stopWhen = (

@@ -12,6 +12,7 @@ import type {
   Changes,
   OpenStream,
   PodStatusUpdate,
+  ServerEndpoint,
   SessionRequest,
   SessionResponse,
 } from '../../proto/gen/dhow/agent/v1/agent';
@@ -203,6 +204,7 @@ export class NodeSession {
         this.assignments.markPolicy(resource, key);
         this.wake?.();
       }),
+      this.deps.servers?.onChange(() => this.tellServers()) ?? (() => undefined),
       peers.onNodeChange(this.name, () => {
         this.assignments.mark(ROW.nodes);
         this.wake?.();
@@ -243,8 +245,19 @@ export class NodeSession {
       heartbeatIntervalMs,
       clusterCidrs: [...clusterCidrs],
       acknowledgesHeartbeats: true,
+      servers: this.servers(),
     };
     return { message: { $case: 'hello', value } };
+  }
+
+  private servers(): ServerEndpoint[] {
+    return (this.deps.servers?.live() ?? []).map(({ agents: { host, port } }) => ({ host, port }));
+  }
+
+  /** An agent that is slow to take it hears of it as soon as it does. */
+  private tellServers(): void {
+    const servers = this.servers();
+    this.writer.write({ message: { $case: 'servers', value: { servers } } }).catch(() => undefined);
   }
 
   /** A snapshot first, then what changed, computed only when the agent has taken what came before. */

@@ -24,7 +24,7 @@ const setUp = () => {
       $case: 'hello',
       value: {
         ...{ session: 1n, podCidrs: ['10.42.0.0/24'], clusterCidrs: ['10.42.0.0/16'] },
-        ...{ heartbeatIntervalMs: INTERVAL_MS, acknowledgesHeartbeats: false },
+        ...{ heartbeatIntervalMs: INTERVAL_MS, acknowledgesHeartbeats: false, servers: [] },
       },
     },
   };

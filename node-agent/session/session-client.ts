@@ -63,6 +63,9 @@ const RECONNECT_BACKOFF = { initialMs: 200, maxMs: 10_000 };
 /** A session that lasted this long was a good one: reconnect as if for the first time. */
 const GOOD_SESSION_MS = 30_000;
 const HELLO_TIMEOUT_MS = 30_000;
+/** Where another server may be quicker. When none has been, each gets its time. */
+const HELLO_AMONG_SEVERAL_MS = 4_000;
+const SPREAD_MS = 1_000;
 /** A server that says nothing for this long, nor for so many heartbeats, has lost the session. */
 const SERVER_SILENCE_MAX_MS = 45_000;
 const MISSED_ACKS_MAX = 6;
@@ -103,7 +106,7 @@ export class SessionClient {
 
   /** Connects again and again until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, random, log } = this.deps;
+    const { clock, log } = this.deps;
     for (let failures = 0; !signal.aborted; failures++) {
       const startedMs = clock.monotonicMs();
       const failure = await this.session(signal).catch((error: unknown) => error ?? 'unknown');
@@ -113,8 +116,17 @@ export class SessionClient {
       if (clock.monotonicMs() - startedMs > GOOD_SESSION_MS) failures = 0;
       log.warn({ reason }, 'session ended, connecting again');
       if (isUnknownToServer(failure)) await this.joinAgain();
-      await clock.sleep(backoffMs(failures, RECONNECT_BACKOFF, random), signal);
+      await clock.sleep(this.pauseMs(failures), signal);
     }
+  }
+
+  /** Goes on to the next server, if there is one: all agents of a server come at once, so each when it likes. */
+  private pauseMs(failures: number): number {
+    const { random, transport } = this.deps;
+    const { servers } = transport;
+    servers?.failed();
+    if (servers?.hasFresh === true) return random.next() * SPREAD_MS;
+    return backoffMs(servers?.rounds(failures) ?? failures, RECONNECT_BACKOFF, random);
   }
 
   private async joinAgain(): Promise<void> {
@@ -132,6 +144,9 @@ export class SessionClient {
     try {
       await stream.write({ message: { $case: 'hello', value: await this.deps.hello() } });
       const hello = await this.firstMessage(stream);
+      const { servers } = this.deps.transport;
+      servers?.succeeded();
+      servers?.learn(hello.servers);
       this.deps.statuses.restart();
       this.probe = undefined;
       this.deps.handlers.onHello(hello);
@@ -153,7 +168,10 @@ export class SessionClient {
   }
 
   private async firstMessage(stream: SessionStream): Promise<ServerHello> {
-    const first = await firstWithin(stream.messages, HELLO_TIMEOUT_MS, this.deps.clock);
+    const { transport, clock } = this.deps;
+    const isAlone = transport.servers?.hasFresh !== true || !transport.servers.hasSeveral;
+    const limitMs = isAlone ? HELLO_TIMEOUT_MS : HELLO_AMONG_SEVERAL_MS;
+    const first = await firstWithin(stream.messages, limitMs, clock);
     const message = first?.message;
     if (message?.$case !== 'hello') throw new Error('the server did not say hello');
     return message.value;
@@ -209,6 +227,9 @@ export class SessionClient {
           break;
         case 'heartbeatAck':
           this.probe = { number: message.value.probe, atMs: this.lastHeardMs };
+          break;
+        case 'servers':
+          this.deps.transport.servers?.learn(message.value.servers);
           break;
         case 'hello':
         case undefined:

@@ -18,6 +18,7 @@ import type { Clock } from '../../lib/clock';
 import { hostPort } from '../../lib/net/ip';
 import type { NodeIdentity } from '../identity/identity-store';
 import { serverCredentials, SERVER_NAME_OPTIONS } from '../identity/join';
+import type { ServerEndpoint, ServerList } from './server-list';
 
 /** One two-way stream to the server. */
 export interface MessageStream<Outgoing, Incoming> {
@@ -33,6 +34,8 @@ export interface MessageStream<Outgoing, Incoming> {
 
 /** How the agent reaches the server. */
 export interface Transport {
+  /** Whom it reaches. Default: always the same. */
+  readonly servers?: ServerList;
   openSession(signal: AbortSignal): MessageStream<SessionRequest, SessionResponse>;
   openAttach(signal: AbortSignal): MessageStream<AttachRequest, AttachResponse>;
   /** A new certificate (PEM) for the key of a PKCS#10 request. @throws ServiceError */
@@ -42,25 +45,31 @@ export interface Transport {
 
 /**
  * gRPC with the node's certificate. One connection carries the session and every stream. What begins
- * after `identity` returns another one goes over a new connection; what is under way ends on the old.
+ * after `identity` returns another one, or another server is chosen, goes over a new connection; what is under way
+ * ends on the old.
  */
 export const createTransport = (
-  host: string,
+  servers: ServerList,
   identity: () => NodeIdentity,
   clock: Clock,
 ): Transport => {
-  let used = identity();
-  let client = clientOf(host, used);
+  let used = { identity: identity(), server: servers.current, hasSeveral: servers.hasSeveral };
+  let client = clientOf(used);
   const current = (): NodeServiceClient => {
-    const wanted = identity();
-    if (wanted !== used) {
+    const wanted = {
+      identity: identity(),
+      server: servers.current,
+      hasSeveral: servers.hasSeveral,
+    };
+    if (wanted.identity !== used.identity || wanted.server !== used.server) {
       client.close();
       used = wanted;
-      client = clientOf(host, wanted);
+      client = clientOf(wanted);
     }
     return client;
   };
   return {
+    servers,
     openSession: (signal) => streamOf(current().session(), clock, signal),
     openAttach: (signal) => streamOf(current().attach(), clock, signal),
     renew: (certificateRequest) => renew(current(), certificateRequest, clock),
@@ -68,17 +77,26 @@ export const createTransport = (
   };
 };
 
-const clientOf = (host: string, identity: NodeIdentity): NodeServiceClient =>
+const clientOf = ({
+  identity,
+  server,
+  hasSeveral,
+}: {
+  readonly identity: NodeIdentity;
+  readonly server: ServerEndpoint;
+  readonly hasSeveral: boolean;
+}): NodeServiceClient =>
   new NodeServiceClient(
-    hostPort(host, identity.agentsPort),
+    hostPort(server.host, server.port),
     serverCredentials(identity.caCertificate, identity),
     {
       ...SERVER_NAME_OPTIONS,
       'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
       'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
       'grpc-node.flow_control_window': WINDOW_BYTES,
-      'grpc.keepalive_time_ms': 10_000,
-      'grpc.keepalive_timeout_ms': 10_000,
+      // There is no sense in leaving one early where there is no other.
+      'grpc.keepalive_time_ms': hasSeveral ? 3_000 : 10_000,
+      'grpc.keepalive_timeout_ms': hasSeveral ? 2_000 : 10_000,
       // The session has its own back-off; this one must not stretch it.
       'grpc.initial_reconnect_backoff_ms': 200,
       'grpc.min_reconnect_backoff_ms': 200,

@@ -11,7 +11,14 @@ import { CertificateRenewer } from '../../node-agent/identity/certificate-renewe
 import { IdentityStore, type NodeIdentity } from '../../node-agent/identity/identity-store';
 import { ensureIdentity } from '../../node-agent/identity/join';
 import { createTransport } from '../../node-agent/session/transport';
-import { eventually, podDraft, startAgent, startPlane, type Plane } from './support/agent-plane';
+import {
+  eventually,
+  onlyServer,
+  podDraft,
+  startAgent,
+  startPlane,
+  type Plane,
+} from './support/agent-plane';
 
 const DAY_MS = 86_400_000;
 
@@ -46,7 +53,11 @@ const renewerOf = (identity: NodeIdentity, renew?: (request: Buffer) => Promise<
   };
   const deps = { store, renew: ask, clock, random: seededRandom(1), log: silentLog };
   const renewer = new CertificateRenewer(deps, identity);
-  const transport = createTransport('127.0.0.1', () => renewer.current, systemClock);
+  const transport = createTransport(
+    onlyServer(renewer.current),
+    () => renewer.current,
+    systemClock,
+  );
   const stop = new AbortController();
   const running = renewer.run(stop.signal);
   const end = async () => {
@@ -117,7 +128,7 @@ it('keeps the certificate that works when the server sends a useless one, and as
 
 it('renews nothing for a node that is not in the cluster', async () => {
   const identity = await ensureIdentity(store, joining(plane.token));
-  const transport = createTransport('127.0.0.1', () => identity, systemClock);
+  const transport = createTransport(onlyServer(identity), () => identity, systemClock);
   await plane.client.delete(NODES, { namespace: '', name: 'n1' });
   await expect(transport.renew(Buffer.alloc(0))).rejects.toThrow('node "n1" is not in the cluster');
   transport.close();

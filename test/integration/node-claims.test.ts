@@ -8,7 +8,7 @@ import { IdentityStore, type NodeIdentity } from '../../node-agent/identity/iden
 import { ensureIdentity } from '../../node-agent/identity/join';
 import { createKey } from '../../node-agent/identity/key';
 import { createTransport } from '../../node-agent/session/transport';
-import { eventually, startAgent, startPlane, type Plane } from './support/agent-plane';
+import { eventually, onlyServer, startAgent, startPlane, type Plane } from './support/agent-plane';
 
 let directory: string;
 let plane: Plane;
@@ -42,7 +42,7 @@ const identity = (path: string, nodeName = 'n1') =>
   });
 /** Why the server takes this certificate for nobody's; undefined when it renews it. */
 const refusalOf = async (held: NodeIdentity): Promise<string | undefined> => {
-  const transport = createTransport('127.0.0.1', () => held, systemClock);
+  const transport = createTransport(onlyServer(held), () => held, systemClock);
   try {
     await transport.renew((await createKey()).certificateRequest);
     return undefined;

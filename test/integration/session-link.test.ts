@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { openPki } from '../../control-plane/pki/pki';
 import { systemClock } from '../../lib/clock';
 import { createTransport } from '../../node-agent/session/transport';
+import { onlyServer } from './support/agent-plane';
 
 it('lets the server send a part of the assignments ahead of an agent that is busy', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'dhow-session-'));
@@ -19,7 +20,7 @@ it('lets the server send a part of the assignments ahead of an agent that is bus
   await once(listener, 'listening');
   const { port } = listener.address() as AddressInfo;
   const identity = { nodeName: 'n1', ...admin, caCertificate, caHash, agentsPort: port };
-  const transport = createTransport('127.0.0.1', () => identity, systemClock);
+  const transport = createTransport(onlyServer(identity), () => identity, systemClock);
   const session = transport.openSession(new AbortController().signal);
   try {
     session.messages.next().catch(() => undefined);

@@ -1,9 +1,12 @@
-import { cp, mkdir } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { ApiObject, Pod } from '../../api/types';
+import type { ServerView } from '../../api/servers';
+import type { ApiObject, Node, Pod } from '../../api/types';
+import { parseJoinToken } from '../../lib/join-token';
 import { parseJson, stringifyJson } from '../../lib/json';
-import { eventually } from './support/agent-plane';
+import { eventually, podDraft, startAgent } from './support/agent-plane';
 import { openBareEtcd, type BareEtcd } from './support/etcd';
 import { startOwnServer, type OwnServer } from './support/own-server';
 
@@ -22,10 +25,10 @@ afterEach(async () => {
   await etcd[Symbol.asyncDispose]();
 });
 
-const start = async (): Promise<OwnServer> => {
+const start = async (flags = ['--node-grace', '3600']): Promise<OwnServer> => {
   const [first] = servers;
   const server = await startOwnServer({
-    flags: ['--etcd-endpoint', etcd.endpoint, '--node-grace', '3600'],
+    flags: ['--etcd-endpoint', etcd.endpoint, ...flags],
     prepare: async (dataDir) => {
       if (first === undefined) return;
       await mkdir(dataDir, { recursive: true, mode: 0o700 });
@@ -130,4 +133,60 @@ it('leaves a leader that slept longer than its lease nothing to write; it serves
   expect(await leads(second)).toBe(true);
   const uidsOf = (pods: readonly ApiObject[]) => pods.map(({ metadata }) => metadata.uid).sort();
   expect(uidsOf(await podsOf(first, 'meanwhile'))).toEqual(uidsOf(placed));
+});
+
+const serversKnownTo = async (server: OwnServer): Promise<readonly ServerView[]> => {
+  const { text } = await server.ask('GET', '/apis/cluster.dhow.dev/v1/servers');
+  return (parseJson(text) as { readonly items: readonly ServerView[] }).items;
+};
+
+const logOf = async (server: OwnServer): Promise<string> =>
+  (await server.ask('GET', `${PODS}/web/log`)).text;
+
+/** What is there cannot be what another server said before. */
+const isReady = async (server: OwnServer): Promise<boolean> => {
+  const { text } = await server.ask('GET', '/api/v1/nodes/n1');
+  const { conditions = [] } = (parseJson(text) as Node).status;
+  return conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
+};
+
+it('reaches a node by way of any server, also when the one that it was connected to is killed', async () => {
+  const flags = ['--node-grace', '8', '--heartbeat', '1'];
+  const first = await start(flags);
+  await eventually(() => leads(first));
+  const second = await start(flags);
+  await eventually(async () => (await serversKnownTo(first)).length === 2);
+  const directory = await mkdtemp(join(tmpdir(), 'dhow-agent-'));
+  try {
+    const token = (await readFile(join(first.dataDir, 'join-token'), 'utf8')).trim();
+    const { agentsPort: port } = parseJoinToken(token);
+    await using agent = await startAgent({ token, port }, directory);
+    await eventually(async () => {
+      const draft = stringifyJson(podDraft('web'));
+      return (await second.ask('POST', PODS, draft)).status === 201;
+    });
+    for (const server of [first, second])
+      await eventually(async () => (await logOf(server)) === 'hello\n');
+    const views = await serversKnownTo(second);
+    expect(views.map(({ status }) => status.nodes).sort()).toEqual([0, 1]);
+    const sandboxes = agent.runtime.sandboxes().map(({ id }) => id);
+
+    first.kill('SIGKILL');
+    await eventually(async () => {
+      // Through all of it.
+      expect(await isReady(second)).toBe(true);
+      return (await logOf(second)) === 'hello\n';
+    });
+    // Longer than a node may be silent: the leader that is now hears it.
+    await eventually(async () => {
+      expect(await isReady(second)).toBe(true);
+      return (await leads(second)) && (await serversKnownTo(second)).length === 1;
+    });
+    const [view] = await serversKnownTo(second);
+    expect(view?.status).toMatchObject({ leads: true, nodes: 1 });
+    expect(agent.runtime.sandboxes().map(({ id }) => id)).toEqual(sandboxes);
+    expect(agent.agent.isConnected).toBe(true);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
 });

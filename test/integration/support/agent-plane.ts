@@ -39,6 +39,7 @@ import { createAgent, type Agent } from '../../../node-agent/agent';
 import { parseAgentConfig, type AgentConfigInput } from '../../../node-agent/config';
 import { IdentityStore, type NodeIdentity } from '../../../node-agent/identity/identity-store';
 import { ensureIdentity, joinAgain } from '../../../node-agent/identity/join';
+import { ServerList } from '../../../node-agent/session/server-list';
 import { createTransport } from '../../../node-agent/session/transport';
 import type { ContainerRuntime } from '../../../runtime/container-runtime';
 import { fakeMounter } from '../../../node-agent/volumes/fake-mounter';
@@ -134,6 +135,12 @@ export const startPlane = async (
   };
 };
 
+/** Of an agent that knows of no other. */
+export const onlyServer = ({ agentsPort }: Pick<NodeIdentity, 'agentsPort'>): ServerList => {
+  const configured = [{ host: '127.0.0.1', port: agentsPort }];
+  return new ServerList({ configured, random: systemRandom, log: silentLog });
+};
+
 export interface RunningAgent extends AsyncDisposable {
   readonly agent: Agent;
   readonly runtime: ContainerRuntime;
@@ -197,7 +204,7 @@ export const startAgent = async (
   const images = more.images ?? new FakeImageService();
   if (more.images === undefined) images.publish('web:1');
   const network = new FakePodNetwork();
-  const transport = createTransport('127.0.0.1', () => identity, systemClock);
+  const transport = createTransport(onlyServer(identity), () => identity, systemClock);
   const agent = createAgent({
     config,
     agentId: store.agentId(),

@@ -7,7 +7,7 @@ import { createTransport } from '../../../node-agent/session/transport';
 import { systemClock } from '../../../lib/clock';
 import { stringifyJson } from '../../../lib/json';
 import { silentLog } from '../../../lib/log';
-import type { Plane } from './agent-plane';
+import { onlyServer, type Plane } from './agent-plane';
 
 /** A node that does nothing but remember what it is told. */
 export interface ToldNode extends AsyncDisposable {
@@ -29,7 +29,7 @@ export const startToldNode = async (
     clock: systemClock,
   });
   const stop = new AbortController();
-  const transport = createTransport('127.0.0.1', () => identity, systemClock);
+  const transport = createTransport(onlyServer(identity), () => identity, systemClock);
   const stream = transport.openSession(stop.signal);
   const network = new NetworkTables(join(directory, name), silentLog, systemClock);
   const rows: string[] = [];

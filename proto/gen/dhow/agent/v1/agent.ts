@@ -186,7 +186,22 @@ export interface SessionResponse {
     | { $case: "statusAck"; value: StatusAck }
     | { $case: "openStream"; value: OpenStream }
     | { $case: "heartbeatAck"; value: HeartbeatAck }
+    | //
+    /** When others live than the hello said, or than were told last. */
+    { $case: "servers"; value: ServerList }
     | undefined;
+}
+
+/** All servers of the cluster that live: an agent that loses one goes to another. */
+export interface ServerList {
+  servers: ServerEndpoint[];
+}
+
+/** Where a server listens for agents. */
+export interface ServerEndpoint {
+  /** An address of IP, or a name. */
+  host: string;
+  port: number;
 }
 
 export interface ServerHello {
@@ -198,6 +213,8 @@ export interface ServerHello {
   clusterCidrs: string[];
   /** An agent that hears nothing for several intervals may take the session for dead. */
   acknowledgesHeartbeats: boolean;
+  /** Empty where the server knows of no other. */
+  servers: ServerEndpoint[];
 }
 
 /** The server reads the session and writes to it. It says nothing of the store. */
@@ -2510,6 +2527,9 @@ export const SessionResponse: MessageFns<SessionResponse> = {
       case "heartbeatAck":
         HeartbeatAck.encode(message.message.value, writer.uint32(50).fork()).join();
         break;
+      case "servers":
+        ServerList.encode(message.message.value, writer.uint32(74).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2575,6 +2595,14 @@ export const SessionResponse: MessageFns<SessionResponse> = {
             message.message = { $case: "heartbeatAck", value: HeartbeatAck.decode(reader, reader.uint32()) };
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.message = { $case: "servers", value: ServerList.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2607,6 +2635,8 @@ export const SessionResponse: MessageFns<SessionResponse> = {
         ? { $case: "heartbeatAck", value: HeartbeatAck.fromJSON(object.heartbeatAck) }
         : isSet(object.heartbeat_ack)
         ? { $case: "heartbeatAck", value: HeartbeatAck.fromJSON(object.heartbeat_ack) }
+        : isSet(object.servers)
+        ? { $case: "servers", value: ServerList.fromJSON(object.servers) }
         : undefined,
     };
   },
@@ -2625,6 +2655,8 @@ export const SessionResponse: MessageFns<SessionResponse> = {
       obj.openStream = OpenStream.toJSON(message.message.value);
     } else if (message.message?.$case === "heartbeatAck") {
       obj.heartbeatAck = HeartbeatAck.toJSON(message.message.value);
+    } else if (message.message?.$case === "servers") {
+      obj.servers = ServerList.toJSON(message.message.value);
     }
     return obj;
   },
@@ -2671,13 +2703,182 @@ export const SessionResponse: MessageFns<SessionResponse> = {
         }
         break;
       }
+      case "servers": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "servers", value: ServerList.fromPartial(object.message.value) };
+        }
+        break;
+      }
     }
     return message;
   },
 };
 
+function createBaseServerList(): ServerList {
+  return { servers: [] };
+}
+
+export const ServerList: MessageFns<ServerList> = {
+  encode(message: ServerList, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.servers) {
+      ServerEndpoint.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ServerList {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseServerList();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.servers.push(ServerEndpoint.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ServerList {
+    return {
+      servers: globalThis.Array.isArray(object?.servers)
+        ? object.servers.map((e: any) => ServerEndpoint.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ServerList): unknown {
+    const obj: any = {};
+    if (message.servers?.length) {
+      obj.servers = message.servers.map((e) => ServerEndpoint.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ServerList>): ServerList {
+    return ServerList.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ServerList>): ServerList {
+    const message = createBaseServerList();
+    message.servers = object.servers?.map((e) => ServerEndpoint.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseServerEndpoint(): ServerEndpoint {
+  return { host: "", port: 0 };
+}
+
+export const ServerEndpoint: MessageFns<ServerEndpoint> = {
+  encode(message: ServerEndpoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.host !== "") {
+      writer.uint32(10).string(message.host);
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).uint32(message.port);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ServerEndpoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseServerEndpoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ServerEndpoint {
+    return {
+      host: isSet(object.host) ? globalThis.String(object.host) : "",
+      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+    };
+  },
+
+  toJSON(message: ServerEndpoint): unknown {
+    const obj: any = {};
+    if (message.host !== "") {
+      obj.host = message.host;
+    }
+    if (message.port !== 0) {
+      obj.port = Math.round(message.port);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ServerEndpoint>): ServerEndpoint {
+    return ServerEndpoint.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ServerEndpoint>): ServerEndpoint {
+    const message = createBaseServerEndpoint();
+    message.host = object.host ?? "";
+    message.port = object.port ?? 0;
+    return message;
+  },
+};
+
 function createBaseServerHello(): ServerHello {
-  return { session: 0n, podCidrs: [], heartbeatIntervalMs: 0, clusterCidrs: [], acknowledgesHeartbeats: false };
+  return {
+    session: 0n,
+    podCidrs: [],
+    heartbeatIntervalMs: 0,
+    clusterCidrs: [],
+    acknowledgesHeartbeats: false,
+    servers: [],
+  };
 }
 
 export const ServerHello: MessageFns<ServerHello> = {
@@ -2699,6 +2900,9 @@ export const ServerHello: MessageFns<ServerHello> = {
     }
     if (message.acknowledgesHeartbeats !== false) {
       writer.uint32(40).bool(message.acknowledgesHeartbeats);
+    }
+    for (const v of message.servers) {
+      ServerEndpoint.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -2756,6 +2960,14 @@ export const ServerHello: MessageFns<ServerHello> = {
             message.acknowledgesHeartbeats = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.servers.push(ServerEndpoint.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2791,6 +3003,9 @@ export const ServerHello: MessageFns<ServerHello> = {
         : isSet(object.acknowledges_heartbeats)
         ? globalThis.Boolean(object.acknowledges_heartbeats)
         : false,
+      servers: globalThis.Array.isArray(object?.servers)
+        ? object.servers.map((e: any) => ServerEndpoint.fromJSON(e))
+        : [],
     };
   },
 
@@ -2811,6 +3026,9 @@ export const ServerHello: MessageFns<ServerHello> = {
     if (message.acknowledgesHeartbeats !== false) {
       obj.acknowledgesHeartbeats = message.acknowledgesHeartbeats;
     }
+    if (message.servers?.length) {
+      obj.servers = message.servers.map((e) => ServerEndpoint.toJSON(e));
+    }
     return obj;
   },
 
@@ -2824,6 +3042,7 @@ export const ServerHello: MessageFns<ServerHello> = {
     message.heartbeatIntervalMs = object.heartbeatIntervalMs ?? 0;
     message.clusterCidrs = object.clusterCidrs?.map((e) => e) || [];
     message.acknowledgesHeartbeats = object.acknowledgesHeartbeats ?? false;
+    message.servers = object.servers?.map((e) => ServerEndpoint.fromPartial(e)) || [];
     return message;
   },
 };
