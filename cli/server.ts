@@ -90,6 +90,9 @@ const withoutRights = (error: unknown): UsageError | undefined => {
 const withStore = (command: Command): Command =>
   command
     .option('--etcd-endpoint <host:port>', 'use this etcd; default: one of its own', collect)
+    .option('--etcd-ca-file <file>', 'speak TLS with it; this authority vouches for it')
+    .option('--etcd-cert-file <file>', 'the certificate of this server for it')
+    .option('--etcd-key-file <file>', 'and the key of that')
     .option(
       '--etcd-quota <mebibytes>',
       'how large an etcd of its own may grow; default 8192',
@@ -160,6 +163,9 @@ interface Flags {
   readonly serverName?: readonly string[];
   readonly clusterName?: string;
   readonly etcdEndpoint?: readonly string[];
+  readonly etcdCaFile?: string;
+  readonly etcdCertFile?: string;
+  readonly etcdKeyFile?: string;
   readonly etcdQuota?: number;
   readonly snapshotSchedule?: string;
   readonly snapshotRetention?: number;
@@ -206,6 +212,9 @@ const configOf = (flags: Flags) => ({
   serverNames: flags.serverName,
   clusterName: flags.clusterName,
   etcdEndpoints: flags.etcdEndpoint,
+  etcdCaFile: flags.etcdCaFile,
+  etcdCertFile: flags.etcdCertFile,
+  etcdKeyFile: flags.etcdKeyFile,
   etcdQuotaMib: flags.etcdQuota,
   snapshotSchedule: flags.snapshotSchedule,
   snapshotRetention: flags.snapshotRetention,

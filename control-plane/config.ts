@@ -27,6 +27,11 @@ export const serverConfigSchema = z.object({
   clusterName: z.string().default('dhow'),
   /** An etcd that others run; without it the server runs one of its own. */
   etcdEndpoints: z.array(z.string()).default([]),
+  /** Who vouches for them: they are spoken to over TLS. Upstream's `--etcd-cafile`. */
+  etcdCaFile: z.string().min(1).optional(),
+  /** Who this server is to them, and its key. Upstream's `--etcd-certfile` and `--etcd-keyfile`. */
+  etcdCertFile: z.string().min(1).optional(),
+  etcdKeyFile: z.string().min(1).optional(),
   /** How large an etcd of its own may grow; beyond that the cluster is read-only. */
   etcdQuotaMib: z.number().int().min(16).max(65_536).default(8_192),
   /** Go on with an etcd that is another, or older, than the one this server knew. */

@@ -41,6 +41,7 @@ import {
   type ControllersOptions,
 } from './controllers';
 import { ensureDefaultClasses } from './default-classes';
+import { etcdCredentialsOf } from './etcd-credentials';
 import { LedScheduler, leaderMetrics, runAsLeader, termOf } from './leader';
 import { memoryBudgetOf, type MemoryBudget } from './memory-budget';
 import { createNodesServer, type NodesServer } from './nodes';
@@ -117,6 +118,7 @@ export const runServer = async (
     ...{ keyFile: join(config.dataDir, ENCRYPTION_KEY_FILE), clock, log },
   });
   const tokens = await BootstrapTokens.open(join(config.dataDir, 'tokens.json'), clock);
+  const etcdTls = await etcdCredentialsOf(config);
   await using opened = await openStore(
     {
       ...(config.etcdEndpoints.length === 0
@@ -125,7 +127,7 @@ export const runServer = async (
             runDir: join(config.runDir, 'etcd'),
             quotaBytes: config.etcdQuotaMib * 1024 * 1024,
           }
-        : { endpoints: config.etcdEndpoints }),
+        : { endpoints: config.etcdEndpoints, ...(etcdTls && { credentials: etcdTls }) }),
       identity: await openIdentity(join(config.dataDir, 'server-id')),
       recordFile: join(config.dataDir, 'store.json'),
       isHistoryAccepted: config.acceptEtcdHistory,

@@ -5,9 +5,10 @@ import { ENCRYPTION_KEY_FILE } from '../../api/encryption-keys';
 import { rfc3339, type Clock } from '../../lib/clock';
 import { ensurePrivateFolder, readFileIfPresent } from '../../lib/files';
 import { parseJson } from '../../lib/json';
+import { etcdCredentialsOf } from '../etcd-credentials';
 import { EtcdConnection } from '../store/etcd/connection';
 import { STORE_ID_KEY } from '../store/etcd/keys';
-import { snapshotPieces } from '../store/etcd/snapshot';
+import { snapshotPieces, type SnapshotSource } from '../store/etcd/snapshot';
 import { ownEndpointOf } from '../store/etcd/supervise-etcd';
 import { readHeader, writeSnapshot, type KeptFile, type SnapshotHeader } from './snapshot-file';
 
@@ -47,9 +48,11 @@ export const saveSnapshot = async (
   const { dataDir, clock } = options;
   const config = await readServerConfig(dataDir);
   const [endpoint = ownEndpointOf(join(config.runDir, 'etcd'))] = config.etcdEndpoints;
-  const header = await headerOf(options, config, endpoint, signal);
+  const credentials = await etcdCredentialsOf(config);
+  const source = { endpoint, ...(credentials === undefined ? {} : { credentials }) };
+  const header = await headerOf(options, config, source, signal);
   const path = options.path ?? (await pathFor(options, header));
-  const store = await begun(snapshotPieces({ endpoint, clock }, signal));
+  const store = await begun(snapshotPieces({ ...source, clock }, signal));
   try {
     // Once the copy stands: a key that is added later seals nothing of what is in it.
     const files = await keptFiles(dataDir);
@@ -128,10 +131,10 @@ export const pruneSnapshots = async (
 const headerOf = async (
   { dhowVersion, clock }: SaveOptions,
   { clusterName }: ServerConfigFile,
-  endpoint: string,
+  { endpoint, ...source }: Omit<SnapshotSource, 'clock'>,
   signal: AbortSignal,
 ): Promise<SavedSnapshot['header']> => {
-  using connection = new EtcdConnection({ endpoints: [endpoint] });
+  using connection = new EtcdConnection({ endpoints: [endpoint], ...source });
   const { kvs, header } = await connection.range({ key: STORE_ID_KEY }, signal);
   const storeId = kvs[0]?.value.toString();
   if (storeId === undefined)
@@ -194,6 +197,9 @@ const jsonOf = (text: string): unknown => {
 const SERVER_CONFIG = z.object({
   runDir: z.string().min(1),
   etcdEndpoints: z.array(z.string()),
+  etcdCaFile: z.string().optional(),
+  etcdCertFile: z.string().optional(),
+  etcdKeyFile: z.string().optional(),
   clusterName: z.string(),
 });
 const NEEDED_FILES: readonly string[] = ['pki/ca.crt', 'pki/ca.key', ENCRYPTION_KEY_FILE];
