@@ -6,7 +6,7 @@ import type { ServerView } from '../../api/servers';
 import type { ApiObject, Node, Pod } from '../../api/types';
 import { parseJoinToken } from '../../lib/join-token';
 import { parseJson, stringifyJson } from '../../lib/json';
-import { eventually, podDraft, startAgent } from './support/agent-plane';
+import { eventually, podDraft, startAgent, type RunningAgent } from './support/agent-plane';
 import { openBareEtcd, type BareEtcd } from './support/etcd';
 import { startOwnServer, type OwnServer } from './support/own-server';
 
@@ -150,8 +150,11 @@ const isReady = async (server: OwnServer): Promise<boolean> => {
   return conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
 };
 
-it('reaches a node by way of any server, also when the one that it was connected to is killed', async () => {
-  const flags = ['--node-grace', '8', '--heartbeat', '1'];
+/** Two servers, and an agent that is connected to the first and runs a pod. */
+const withAgent = async (
+  work: (of: { first: OwnServer; second: OwnServer; agent: RunningAgent }) => Promise<void>,
+): Promise<void> => {
+  const flags = ['--node-grace', '15', '--heartbeat', '1'];
   const first = await start(flags);
   await eventually(() => leads(first));
   const second = await start(flags);
@@ -167,17 +170,25 @@ it('reaches a node by way of any server, also when the one that it was connected
     });
     for (const server of [first, second])
       await eventually(async () => (await logOf(server)) === 'hello\n');
-    const views = await serversKnownTo(second);
-    expect(views.map(({ status }) => status.nodes).sort()).toEqual([0, 1]);
-    const sandboxes = agent.runtime.sandboxes().map(({ id }) => id);
+    await work({ first, second, agent });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+};
 
+const nodesAt = async (server: OwnServer): Promise<readonly number[]> =>
+  (await serversKnownTo(server)).map(({ status }) => status.nodes);
+
+it('reaches a node by way of any server, also when the one that it was connected to is killed', () =>
+  withAgent(async ({ first, second, agent }) => {
+    expect([...(await nodesAt(second))].sort()).toEqual([0, 1]);
+    const sandboxes = agent.runtime.sandboxes().map(({ id }) => id);
     first.kill('SIGKILL');
     await eventually(async () => {
       // Through all of it.
       expect(await isReady(second)).toBe(true);
       return (await logOf(second)) === 'hello\n';
     });
-    // Longer than a node may be silent: the leader that is now hears it.
     await eventually(async () => {
       expect(await isReady(second)).toBe(true);
       return (await leads(second)) && (await serversKnownTo(second)).length === 1;
@@ -186,7 +197,21 @@ it('reaches a node by way of any server, also when the one that it was connected
     expect(view?.status).toMatchObject({ leads: true, nodes: 1 });
     expect(agent.runtime.sandboxes().map(({ id }) => id)).toEqual(sandboxes);
     expect(agent.agent.isConnected).toBe(true);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
-});
+  }));
+
+it('leaves a server that says nothing any more, which then asks the other for the node', () =>
+  withAgent(async ({ first, second }) => {
+    first.kill('SIGSTOP');
+    await eventually(async () => (await logOf(second)) === 'hello\n');
+    expect(await isReady(second)).toBe(true);
+    first.kill('SIGCONT');
+    // It takes the node for its own no more.
+    await eventually(async () => {
+      const views = await serversKnownTo(first);
+      return (
+        views.length === 2 && views.every(({ status }) => status.nodes === (status.leads ? 1 : 0))
+      );
+    });
+    await eventually(async () => (await logOf(first)) === 'hello\n');
+    expect(await logOf(second)).toBe('hello\n');
+  }));
