@@ -7,6 +7,9 @@ const ROOT = join(__dirname, '..', '..');
 /** `DHOW_BARE_DEBIAN` names a folder that `debootstrap` has filled before, and `DHOW_DEB` a package made before. */
 const { DHOW_BARE_DEBIAN, DHOW_DEB } = process.env;
 
+// Two machines that boot, and a package that is installed on both.
+jest.setTimeout(15 * 60_000);
+
 describe('a machine', () => {
   let directory = '';
   let debian = '';
@@ -42,6 +45,7 @@ describe('a machine', () => {
     await using node = await withPackage();
     await server.wireTo(node, 'eth1', ['192.168.56.10/24', '192.168.56.11/24']);
     await node.run('hostname node-1');
+    for (const machine of [server, node]) await machine.run(UNTIL_ADDRESSED);
     const before = [await server.run(STATE), await node.run(STATE)];
     for (const machine of [server, node]) await machine.run('dpkg -i /tmp/dhow.deb');
 
@@ -111,6 +115,11 @@ const packageIn = (directory: string): string => {
   if (name === undefined) throw new Error('no .deb was made');
   return join(directory, name);
 };
+
+/** The kernel gives each link an address of its own, a while after it is up, and a route once it knows it to be unique. */
+const UNTIL_ADDRESSED =
+  'for link in eth0 out0 eth1; do ' +
+  'until ip -6 -o address show dev $link -tentative | grep -q fe80; do sleep 0.1; done; done';
 
 /** Files, links, routes, rules, settings, mounts, cgroups, services: all that could tell of what was here. */
 const STATE = [
