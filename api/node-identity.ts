@@ -12,6 +12,8 @@ export interface NodeIdentityRecord {
   readonly agent: string;
   /** SHA-256, in hex, of the public keys of its last certificates, the newest first. */
   readonly keys: readonly string[];
+  /** SHA-256, in hex, of the key of the authority that signed the newest of these. */
+  readonly authority?: string;
 }
 
 /** Undefined when no agent has claimed the node by this record. */
@@ -19,8 +21,12 @@ export const nodeIdentityOf = ({ metadata }: ApiObject): NodeIdentityRecord | un
   const text = metadata.annotations?.[NODE_IDENTITY_ANNOTATION];
   if (text === undefined) return undefined;
   try {
-    const { agent, keys } = parseJson(text) as Partial<NodeIdentityRecord>;
-    if (typeof agent === 'string' && Array.isArray(keys)) return { agent, keys: keys.map(String) };
+    const { agent, keys, authority } = parseJson(text) as Partial<NodeIdentityRecord>;
+    if (typeof agent === 'string' && Array.isArray(keys))
+      return {
+        ...{ agent, keys: keys.map(String) },
+        ...(typeof authority === 'string' ? { authority } : {}),
+      };
   } catch {
     // Nobody is known by it, below.
   }
@@ -31,12 +37,20 @@ export const nodeIdentityOf = ({ metadata }: ApiObject): NodeIdentityRecord | un
 export const withNodeKey = (
   { metadata: { annotations } }: Pick<ApiObject, 'metadata'>,
   agent: string,
-  key: string,
+  { key, authority }: { readonly key: string; readonly authority?: string | undefined },
   known: readonly string[],
 ): Readonly<Record<string, string>> => {
   const keys = [...new Set([key, ...known])].slice(0, KEYS_MAX);
-  return { ...annotations, [NODE_IDENTITY_ANNOTATION]: stringifyJson({ agent, keys }) };
+  const record: NodeIdentityRecord = {
+    ...{ agent, keys },
+    ...(authority === undefined ? {} : { authority }),
+  };
+  return { ...annotations, [NODE_IDENTITY_ANNOTATION]: stringifyJson(record) };
 };
+
+/** What a node whose certificate has ended signs to get the next one for a request (DER). */
+export const rejoinProofOf = (certificateRequest: Uint8Array): Buffer =>
+  Buffer.concat([Buffer.from('dhow-rejoin\0'), certificateRequest]);
 
 /**
  * May who holds this key act as the node? Not once the Node has been deleted, for that is how an

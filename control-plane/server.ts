@@ -19,7 +19,7 @@ import { Activities } from '../lib/activities';
 import { systemClock as clock } from '../lib/clock';
 import { EventLoopMonitor } from '../lib/event-loop-monitor';
 import { replaceFile } from '../lib/files';
-import { formatJoinToken } from '../lib/join-token';
+import { formatJoinToken, parseJoinToken, type JoinToken } from '../lib/join-token';
 import { stringifyJson } from '../lib/json';
 import { lateBound } from '../lib/late-bound';
 import { memoryLimitBytes } from '../lib/memory-limit';
@@ -350,7 +350,7 @@ const timesOf = ({ evictionSeconds, streamIdleSeconds }: ServerConfig) => ({
 const keeperFor = (
   { config, log, pki }: Pick<Parts, 'config' | 'log' | 'pki'>,
   { server, nodes }: { readonly server: ApiServer; readonly nodes: NodesServer },
-  { url }: ServerStarted,
+  { url, joinToken }: ServerStarted,
 ): CertificateKeeperDeps => ({
   ...{ clock, random, log, pki },
   lifeMs: config.certificateSeconds * 1000,
@@ -358,7 +358,11 @@ const keeperFor = (
     server.renew(pki);
     nodes.showNewCertificate();
   },
-  useAdmin: () => leaveKubeconfig({ config, pki }, url),
+  useAdmin: async () => {
+    await leaveKubeconfig({ config, pki }, url);
+    // The same token, of the authority that the agents' port shows now.
+    await leaveJoinToken(config, { ...parseJoinToken(joinToken), caHash: pki.caHash });
+  },
 });
 
 const nodesOptionsOf = (config: ServerConfig) => ({
@@ -380,7 +384,7 @@ const controllersFor = (
     { clock, random, log, eventsFor, ...deps },
     {
       served,
-      caCertificate: pki.caCertificate,
+      caCertificate: () => pki.caCertificate,
       authority: pki,
       nodeGracePeriodMs: config.nodeGraceSeconds * 1000,
       reservedPorts: ownPortsOf(config),
@@ -420,10 +424,15 @@ const announce = async ({
   const url = `https://${hostPort(isAnyAddress(host) ? '127.0.0.1' : host, apiPort)}`;
   const kubeconfig = await leaveKubeconfig({ config, pki }, url);
   const { id, secret } = await tokens.createForStart(config.joinTokenTtlSeconds * 1000);
-  const joinToken = formatJoinToken({ agentsPort, caHash: pki.caHash, id, secret });
-  const tokenFile = join(config.dataDir, 'join-token');
-  await replaceFile(tokenFile, `${joinToken}\n`);
+  const joinToken = await leaveJoinToken(config, { agentsPort, caHash: pki.caHash, id, secret });
   return { url, agentsPort, joinToken, kubeconfig };
+};
+
+/** For new nodes. Returns what is in the file. */
+const leaveJoinToken = async ({ dataDir }: ServerConfig, token: JoinToken): Promise<string> => {
+  const text = formatJoinToken(token);
+  await replaceFile(join(dataDir, 'join-token'), `${text}\n`);
+  return text;
 };
 
 /** For the administrator, with the newest certificate. Returns the file. */

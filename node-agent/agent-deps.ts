@@ -31,6 +31,8 @@ export interface AgentDeps {
   readonly transport: Transport;
   /** Gets the node, which the cluster has taken out, into it again. Default: it can't. */
   readonly joinAgain?: () => Promise<void>;
+  /** Told again and again which authorities the server trusts, by a hash. */
+  readonly noteAuthorities?: (hash: string) => void;
   readonly runtime: ContainerRuntime;
   readonly images: ImageService;
   /** Called once, when the node's range is known. */

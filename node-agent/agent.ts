@@ -140,6 +140,7 @@ class NodeAgent implements Agent {
       transport,
       hello: () => this.hello(),
       joinAgain: deps.joinAgain ?? (() => Promise.reject(new Error('removed from the cluster'))),
+      ...(deps.noteAuthorities === undefined ? {} : { noteAuthorities: deps.noteAuthorities }),
       handlers: this.handlers(),
       statuses: this.statuses,
       events: this.events,

@@ -28,7 +28,7 @@ import { hostOf, parseAgentConfig, type AgentConfig } from './config';
 import { IdentityStore, type NodeIdentity } from './identity/identity-store';
 import { endpointsOf } from './images/endpoints';
 import { CertificateRenewer } from './identity/certificate-renewer';
-import { ensureIdentity, joinAgain } from './identity/join';
+import { ensureIdentity, joinAgain, rejoinByKey } from './identity/join';
 import { serverMemoryIn } from './identity/server-memory';
 import type { NetworkRange } from './network/node-network';
 import { wireguardKeysAt } from './network/wireguard-key';
@@ -65,8 +65,14 @@ export const runAgent = async (
   const { store, identity, servers, host, again } = await joined(config, log);
   const encryption = encryptionOf(config);
   const nodeIps = await nodeIpsOf(config, host, identity.agentsPort);
-  const renew = (request: Buffer): Promise<string> => transport.renew(request);
-  const renewer = new CertificateRenewer({ ...shared, store, renew }, identity);
+  const renewer = new CertificateRenewer(
+    {
+      ...{ ...shared, store },
+      renew: (request) => transport.renew(request),
+      rejoin: (known) => rejoinByKey(known, servers.current.host, systemClock),
+    },
+    identity,
+  );
   const transport = createTransport(servers, () => renewer.current, systemClock);
   await using runtime = await openRuntime(config, log);
   await using images = await createImageService({
@@ -85,7 +91,8 @@ export const runAgent = async (
     facts: readHostFacts(),
     hugePages: () => readHugePages(),
     transport,
-    joinAgain: async () => renewer.use(await again()),
+      joinAgain: async () => renewer.use(await again()),
+      noteAuthorities: (hash) => renewer.noteAuthorities(hash),
     runtime,
     images,
     openNetwork: (range) =>

@@ -5,6 +5,7 @@ import { Writable } from 'node:stream';
 import { openPki } from '../../control-plane/pki/pki';
 import { systemClock } from '../../lib/clock';
 import { checkCertificates, reportOf } from './certs';
+import { rotate } from './certs-rotate';
 
 let directory = '';
 beforeEach(() => {
@@ -56,4 +57,27 @@ it('tells what is due, has ended, or is of the future', async () => {
   expect(at(untilMs - yearMs)).toMatchObject({ state: 'Due', daysLeft: 365 });
   expect(at(untilMs)).toMatchObject({ state: 'Expired', daysLeft: 0 });
   expect(at(fromMs - 1)).toMatchObject({ state: 'NotYet' });
+});
+
+describe('an authority that is replaced', () => {
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const terminal = { out: silent, err: silent, isInteractive: false, columns: 80 };
+  const turn = (more: object) => rotate(terminal, { dataDir: directory, ca: true, ...more });
+
+  it('is shown beside the next one, and stays until somebody knows about the nodes', async () => {
+    await openPki({ directory: join(directory, 'pki'), serverNames: [], clock: systemClock });
+    await expect(turn({ finish: true })).rejects.toThrow('no authority is being replaced');
+    await turn({});
+    const { text } = await check();
+    expect(text).toMatch(/^ca-next +\S+ +36(49|50) +Good /m);
+    expect(text).toContain('the server does not tell');
+    await expect(turn({ finish: true })).rejects.toThrow('nobody can tell which nodes');
+    await turn({ finish: true, force: true });
+    expect((await check()).text).not.toContain('ca-next');
+  });
+
+  it('is refused where the flags do not go together', async () => {
+    await expect(turn({ ca: false, finish: true })).rejects.toThrow('--finish goes with --ca');
+    await expect(turn({ force: true })).rejects.toThrow('--force goes with');
+  });
 });

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { NEXT_AUTHORITY_FILE, readAuthorities } from '../../control-plane/pki/authorities';
 import { certificateLifeOf, type CertificateLife } from '../../lib/certificate-life';
 import { rfc3339, systemClock } from '../../lib/clock';
 import { describeError } from '../../lib/describe-error';
@@ -8,6 +9,7 @@ import { formatViews, listDocument, outputFormat } from '../output/format';
 import { formatTable } from '../output/table';
 import type { Terminal } from '../output/terminal';
 import { UsageError } from '../usage-error';
+import { authorityUseOf } from './authority-use';
 
 export interface CertsCheckOptions {
   readonly dataDir: string;
@@ -16,7 +18,7 @@ export interface CertsCheckOptions {
 }
 
 /** What is known of one certificate of a machine. */
-interface CertificateReport {
+export interface CertificateReport {
   readonly name: string;
   readonly file: string;
   readonly expires: string;
@@ -31,24 +33,47 @@ export const checkCertificates = async (
   { dataDir, stateDir, output }: CertsCheckOptions,
 ): Promise<number> => {
   const format = outputFormat(output);
-  const found = [...(await ofServer(dataDir)), ...ofNode(stateDir)];
-  if (found.length === 0)
+  const reports = await certificateReports(dataDir, stateDir);
+  if (reports.length === 0)
     throw new UsageError(
       `no certificates are here: neither ${join(dataDir, 'pki')} nor an identity in ${stateDir}`,
     );
-  const reports = found.map((each) => reportOf(each, systemClock.now()));
+  const progress = await progressOf(dataDir);
   terminal.out.write(
     formatViews(
       {
         document: listDocument(reports),
         names: reports.map(({ name }) => `certificate/${name}`),
-        table: () => tableOf(reports),
+        table: () => `${tableOf(reports)}${progress}`,
       },
       format,
     ),
   );
   return reports.some(({ state }) => state === 'Expired' || state === 'NotYet') ? 1 : 0;
 };
+
+/** How far the authority has been replaced; empty where nobody does that. */
+const progressOf = async (dataDir: string): Promise<string> => {
+  const { next } = (await readAuthorities(join(dataDir, 'pki')).catch(() => undefined)) ?? {};
+  if (next === undefined) return '';
+  try {
+    const { former, nodeCount } = await authorityUseOf(dataDir, next.hash);
+    return former.length === 0
+      ? `the next authority is the one of all nodes (${nodeCount}): dhow certs rotate --ca --finish ends the former one\n`
+      : `of the former authority still: node ${former.join(', node ')}\n`;
+  } catch (error) {
+    return `which nodes have certificates of the next authority, the server does not tell: ${describeError(error)}\n`;
+  }
+};
+
+/** What is known of those of a server and of a node, if they are here. @throws UsageError */
+export const certificateReports = async (
+  dataDir: string,
+  stateDir: string,
+): Promise<readonly CertificateReport[]> =>
+  [...(await ofServer(dataDir)), ...ofNode(stateDir)].map((each) =>
+    reportOf(each, systemClock.now()),
+  );
 
 interface FoundCertificate {
   readonly name: string;
@@ -91,7 +116,8 @@ const stateOf = (
 
 const ofServer = async (dataDir: string): Promise<readonly FoundCertificate[]> => {
   const known = [
-    ['ca', 'ca.crt', 'by nobody: see docs/guides/certificates.md'],
+    ['ca', 'ca.crt', 'by nobody: dhow certs rotate --ca'],
+    ['ca-next', NEXT_AUTHORITY_FILE, 'takes the place of ca by dhow certs rotate --ca --finish'],
     ['server', 'server.pem', 'by the server, while it runs or as it starts'],
     ['admin', 'admin.pem', 'by the server; copies of the kubeconfig are not'],
   ] as const;
@@ -115,7 +141,7 @@ const ofNode = (stateDir: string): readonly FoundCertificate[] => {
       name: `node ${identity.nodeName}`,
       file: join(stateDir, 'identity.json'),
       pem: identity.certificate,
-      renewed: 'by its agent, while it runs; once expired: dhow join with a new token',
+      renewed: 'by its agent, while it runs or as it starts, by its key',
     },
   ];
 };

@@ -4,6 +4,7 @@ import { UsageError } from '../usage-error';
 import { checkMachineFor, type Role } from './checks';
 import { machineFacts } from './facts';
 import type { Finding } from './findings';
+import { authoritiesOf } from '../../node-agent/identity/join';
 import { serverAt } from './join';
 import { AGENT_FILE, API_PORT, SERVER_FILE } from './places';
 import {
@@ -58,7 +59,7 @@ const examineServer = async (agentFile: FlagFile): Promise<readonly Finding[]> =
   const identity = new IdentityStore(agentPlaces(agentFile).stateDir).load();
   if (server === undefined || identity === undefined) return [];
   const { host, port } = serverAt(server);
-  return checkServer(await lookAtServer(host, port, identity.caHash), host, port);
+  return checkServer(await lookAtServer(host, port, authoritiesOf(identity)), host, port);
 };
 
 const ROLES = ['server', 'agent', 'both'];

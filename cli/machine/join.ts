@@ -9,7 +9,7 @@ import { parseJoinToken } from '../../lib/join-token';
 import { hostPort } from '../../lib/net/ip';
 import { hostOf } from '../../node-agent/config';
 import { IdentityStore, type NodeIdentity } from '../../node-agent/identity/identity-store';
-import { ensureIdentity, joinAgain } from '../../node-agent/identity/join';
+import { authoritiesOf, ensureIdentity, joinAgain } from '../../node-agent/identity/join';
 import { addressToward } from '../../node-agent/node/host';
 import { UsageError } from '../usage-error';
 import { keepSettings } from './before';
@@ -128,7 +128,8 @@ const identityFor = async (joining: Joining): Promise<NodeIdentity> => {
       'a machine that joins needs --token-file with a token of the server: dhow token create, there',
     );
   }
-  await checkBefore(joining, parsed?.caHash ?? stored?.caHash ?? '');
+  const known = stored === undefined ? [] : authoritiesOf(stored);
+  await checkBefore(joining, parsed === undefined ? known : [parsed.caHash]);
   const wanted = { host: at.host, token, agentsPort: undefined, nodeName, clock: systemClock };
   try {
     return isAgain ? await joinAgain(store, wanted) : await ensureIdentity(store, wanted);
@@ -152,11 +153,12 @@ const tokenIn = (text: string) => {
 };
 
 const refuseOther = (
-  { nodeName, caHash }: NodeIdentity,
+  stored: NodeIdentity,
   wantedName: string,
   wantedHash: string | undefined,
 ): void => {
-  if (wantedHash !== undefined && wantedHash !== caHash)
+  const { nodeName } = stored;
+  if (wantedHash !== undefined && !authoritiesOf(stored).includes(wantedHash))
     throw new UsageError(
       `this machine is node ${nodeName} of another cluster: leave that first, by dhow uninstall. ` +
         'If it is the same cluster, whose authority was made anew: --rejoin',
@@ -169,11 +171,11 @@ const refuseOther = (
 
 const checkBefore = async (
   { at, nodeName, file, options, say }: Joining,
-  caHash: string,
+  caHashes: readonly string[],
 ): Promise<void> => {
   const machine = options.isChecked === true ? [] : await checkNode(file, nodeName);
   insistOn(
-    [...machine, ...checkServer(await lookAtServer(at.host, at.port, caHash), at.host, at.port)],
+    [...machine, ...checkServer(await lookAtServer(at.host, at.port, caHashes), at.host, at.port)],
     options.ignored,
     say,
   );

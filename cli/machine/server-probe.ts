@@ -16,7 +16,11 @@ export type ServerLook =
   | { readonly state: 'found'; readonly aheadMs: number };
 
 /** Asks it for nothing, without a name: whom it is, its certificate tells, and what time it has, its answer. */
-export const lookAtServer = (host: string, port: number, caHash: string): Promise<ServerLook> =>
+export const lookAtServer = (
+  host: string,
+  port: number,
+  caHashes: readonly string[],
+): Promise<ServerLook> =>
   // Ends with the answer, an error, or the timeout of the request.
   new Promise((resolve) => {
     const sentMs = systemClock.now();
@@ -25,7 +29,7 @@ export const lookAtServer = (host: string, port: number, caHash: string): Promis
       { host, port, path: '/livez', rejectUnauthorized: false, timeout: TIMEOUT_MS, agent: false },
       (response) => {
         response.resume();
-        resolve(lookOf(response, caHash, sentMs));
+        resolve(lookOf(response, caHashes, sentMs));
         asked.destroy();
       },
     );
@@ -34,10 +38,14 @@ export const lookAtServer = (host: string, port: number, caHash: string): Promis
     asked.end();
   });
 
-const lookOf = (response: IncomingMessage, caHash: string, sentMs: number): ServerLook => {
+const lookOf = (
+  response: IncomingMessage,
+  caHashes: readonly string[],
+  sentMs: number,
+): ServerLook => {
   const { socket } = response;
   const certificate = socket instanceof TLSSocket ? socket.getPeerCertificate(true) : undefined;
-  if (certificate === undefined || authorityByHash(certificate, caHash) === undefined)
+  if (certificate === undefined || authorityByHash(certificate, caHashes) === undefined)
     return { state: 'another' };
   const theirMs = Date.parse(response.headers.date ?? '');
   const ourMs = (sentMs + systemClock.now()) / 2;

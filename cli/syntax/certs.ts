@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { CertsCheckOptions } from '../commands/certs';
-import type { ServerOptions } from '../commands/server-folder';
+import type { RotateOptions } from '../commands/certs-rotate';
 import { examples, lazily, ofServer, type Local } from './command';
 
 export const defineCerts = (program: Command, local: Local): void => {
@@ -18,12 +18,23 @@ export const defineCerts = (program: Command, local: Local): void => {
       .addHelpText('after', examples('sudo dhow certs check', 'sudo dhow certs check -o json')),
     lazily(async () => (await import('../commands/certs.js')).checkCertificates),
   );
-  local<[ServerOptions]>(
+  local<[RotateOptions]>(
     ofServer(certs.command('rotate'))
       .description(
         "Replace the server's and the administrator's certificates and keys, also ended ones",
       )
-      .addHelpText('after', examples('dhow certs rotate', 'dhow certs rotate --cluster dev')),
+      .option('--ca', 'begin to replace the authority: another one is trusted beside it')
+      .option('--finish', 'with --ca: the former authority is trusted no more')
+      .option('--force', 'with --finish: though nodes need a new join token then')
+      .addHelpText(
+        'after',
+        examples(
+          'dhow certs rotate',
+          'dhow certs rotate --cluster dev',
+          'dhow certs rotate --ca             two authorities; nodes move over to the new one by themselves',
+          'dhow certs rotate --ca --finish    once dhow certs check names no node any more',
+        ),
+      ),
     lazily(async () => (await import('../commands/certs-rotate.js')).rotate),
   );
 };

@@ -6,6 +6,7 @@ import { rfc3339, type Clock } from '../../lib/clock';
 import { ensurePrivateFolder, readFileIfPresent } from '../../lib/files';
 import { parseJson } from '../../lib/json';
 import { etcdCredentialsOf } from '../etcd-credentials';
+import { NEXT_AUTHORITY_FILE } from '../pki/authorities';
 import { EtcdConnection } from '../store/etcd/connection';
 import { STORE_ID_KEY } from '../store/etcd/keys';
 import { snapshotPieces, type SnapshotSource } from '../store/etcd/snapshot';
@@ -47,9 +48,11 @@ export const saveSnapshot = async (
 ): Promise<SavedSnapshot> => {
   const { dataDir, clock } = options;
   const config = await readServerConfig(dataDir);
-  const [endpoint = ownEndpointOf(join(config.runDir, 'etcd'))] = config.etcdEndpoints;
   const credentials = await etcdCredentialsOf(config);
-  const source = { endpoint, ...(credentials === undefined ? {} : { credentials }) };
+  const source = {
+    endpoint: endpointIn(config),
+    ...(credentials === undefined ? {} : { credentials }),
+  };
   const header = await headerOf(options, config, source, signal);
   const path = options.path ?? (await pathFor(options, header));
   const store = await begun(snapshotPieces({ ...source, clock }, signal));
@@ -61,6 +64,15 @@ export const saveSnapshot = async (
   } finally {
     await store.return(undefined);
   }
+};
+
+/** Where the etcd of a server's data folder is asked, by who has its private socket. @throws Error */
+export const etcdOf = async (dataDir: string): Promise<string> =>
+  endpointIn(await readServerConfig(dataDir));
+
+const endpointIn = ({ etcdEndpoints, runDir }: ServerConfigFile): string => {
+  const [endpoint = ownEndpointOf(join(runDir, 'etcd'))] = etcdEndpoints;
+  return endpoint;
 };
 
 /** The first line of a file. @throws Error when there is nothing in it */
@@ -203,7 +215,12 @@ const SERVER_CONFIG = z.object({
   clusterName: z.string(),
 });
 const NEEDED_FILES: readonly string[] = ['pki/ca.crt', 'pki/ca.key', ENCRYPTION_KEY_FILE];
-/** The keys of tokens are made when first asked for. */
-const WELCOME_FILES = ['pki/sa.key', 'tokens.json', SERVER_CONFIG_FILE];
+/** The next authority is there while one is replaced; the keys of tokens are made when first asked for. */
+const WELCOME_FILES = [
+  `pki/${NEXT_AUTHORITY_FILE}`,
+  'pki/sa.key',
+  'tokens.json',
+  SERVER_CONFIG_FILE,
+];
 const PASSPHRASE_CHARACTERS_MIN = 12;
 const SUFFIX = '.snapshot';

@@ -48,7 +48,8 @@ export interface ControllersOptions {
   /** For garbage collection and namespace deletion. */
   readonly served: ServedResources;
   /** PEM; published to every namespace. */
-  readonly caCertificate: string;
+  /** Of now: it is asked again. */
+  readonly caCertificate: () => string;
   /** Signs the certificates that people ask for. Default: nobody does. */
   readonly authority?: RequestAuthority;
   readonly nodeGracePeriodMs: number;

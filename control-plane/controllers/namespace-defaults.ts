@@ -3,6 +3,7 @@ import { CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS } from '../../api/resources';
 import type { ConfigMap, Namespace, ServiceAccount } from '../../api/types';
 import type { DraftOf } from '../../client/api-client';
 import { WorkQueue } from '../../client/work-queue';
+import { TaskGroup } from '../../lib/async/task-group';
 import { subject, Subscriptions, type Controller, type ControllerDeps } from './controller';
 
 /** Gives every namespace what pods expect there: the `default` service account and the CA bundle. */
@@ -12,7 +13,8 @@ export class NamespaceDefaultsController implements Controller {
 
   constructor(
     private readonly deps: ControllerDeps,
-    private readonly caCertificate: string,
+    /** Of all authorities that are trusted now. */
+    private readonly caCertificate: () => string,
   ) {
     this.queue = new WorkQueue(this.name, deps, {
       subjectOf: (name) => subject(NAMESPACES, deps.informers.of(NAMESPACES).get(name)),
@@ -39,11 +41,28 @@ export class NamespaceDefaultsController implements Controller {
       }),
     );
     await informers.whenSynced();
-    await this.queue.run(
-      (key, workSignal) => this.reconcile(namespaces.get(key), workSignal),
-      WORKERS,
-      signal,
+    await using tasks = new TaskGroup(signal);
+    tasks.run((each) => this.watchAuthorities(() => [...namespaces.list()].forEach(onAdd), each));
+    tasks.run((each) =>
+      this.queue.run(
+        (key, workSignal) => this.reconcile(namespaces.get(key), workSignal),
+        WORKERS,
+        each,
+      ),
     );
+    await tasks.wait();
+  }
+
+  /** While the authority is being replaced there are two. */
+  private async watchAuthorities(onChange: () => void, signal: AbortSignal): Promise<void> {
+    const { clock } = this.deps;
+    for (let known = this.caCertificate(); !signal.aborted;) {
+      await clock.sleep(LOOK_MS, signal);
+      const current = this.caCertificate();
+      if (current === known) continue;
+      known = current;
+      onChange();
+    }
   }
 
   private async reconcile(namespace: Namespace | undefined, signal: AbortSignal): Promise<void> {
@@ -56,7 +75,7 @@ export class NamespaceDefaultsController implements Controller {
     const bundle = informers.of(CONFIG_MAPS).get(`${name}/${ROOT_CA}`);
     if (bundle === undefined) {
       await ignoringExisting(client.create(CONFIG_MAPS, this.bundle(name), {}, signal));
-    } else if (bundle.data?.['ca.crt'] !== this.caCertificate) {
+    } else if (bundle.data?.['ca.crt'] !== this.caCertificate()) {
       await client.update(
         CONFIG_MAPS,
         { ...bundle, data: this.bundle(name).data ?? {} },
@@ -79,7 +98,7 @@ export class NamespaceDefaultsController implements Controller {
         namespace,
         annotations: { 'kubernetes.io/description': description },
       },
-      data: { 'ca.crt': this.caCertificate },
+      data: { 'ca.crt': this.caCertificate() },
     };
   }
 }
@@ -101,3 +120,4 @@ const ignoringExisting = async (creation: Promise<unknown>): Promise<void> => {
 
 const ROOT_CA = 'kube-root-ca.crt';
 const WORKERS = 2;
+const LOOK_MS = 10_000;

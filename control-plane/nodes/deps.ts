@@ -76,7 +76,7 @@ export interface NodesServerDeps {
   readonly ingresses: ObjectView<Ingress>;
   readonly ingressClasses: ObjectView<IngressClass>;
   /** Who this server is (asked again by `showNewCertificate`), and who makes agents into nodes. */
-  readonly pki: Pick<Pki, 'caCertificate' | 'server' | 'signNodeRequest'>;
+  readonly pki: Pick<Pki, 'caCertificate' | 'clientCaHash' | 'server' | 'signNodeRequest'>;
   /** Whoever has a live token may join. */
   readonly tokens: Pick<BootstrapTokens, 'verify'>;
   /** Default: there is but one server. */

@@ -15,7 +15,11 @@ import { withConflictRetry } from './node-registrar';
  * that agent's until the Node is deleted: a join token alone takes over no node that there is.
  */
 export class NodeClaims {
-  constructor(private readonly client: ApiClient) {}
+  /** @param authority the hash of the key of who signs certificates of nodes now */
+  constructor(
+    private readonly client: ApiClient,
+    private readonly authority: () => string | undefined = () => undefined,
+  ) {}
 
   /** @throws ALREADY_EXISTS when the name is another agent's. To be asked before a key is signed. */
   async checkJoin(nodeName: string, agentId: string, signal: AbortSignal): Promise<void> {
@@ -42,7 +46,7 @@ export class NodeClaims {
     await this.update(nodeName, signal, (node) => {
       refuseDead(node, nodeName, key);
       const record = nodeIdentityOf(node);
-      return withNodeKey(node, record?.agent ?? '', next, record?.keys ?? [key]);
+      return withNodeKey(node, record?.agent ?? '', this.signed(next), record?.keys ?? [key]);
     });
   }
 
@@ -60,8 +64,12 @@ export class NodeClaims {
     await this.update(nodeName, signal, (current) => {
       refuseDead(current, nodeName, key);
       const known = nodeIdentityOf(current)?.keys ?? [];
-      return withNodeKey(current, hashOf(agentId), key, known);
+      return withNodeKey(current, hashOf(agentId), { key }, known);
     });
+  }
+
+  private signed(key: string) {
+    return { key, authority: this.authority() };
   }
 
   private async find(name: string, signal: AbortSignal): Promise<Node | undefined> {
@@ -76,7 +84,8 @@ export class NodeClaims {
   private addKey(node: Node, agentId: string, key: string, signal: AbortSignal): Promise<void> {
     return this.update(node.metadata.name, signal, (current) => {
       refuseOther(current, agentId);
-      return withNodeKey(current, hashOf(agentId), key, nodeIdentityOf(current)?.keys ?? []);
+      const known = nodeIdentityOf(current)?.keys ?? [];
+      return withNodeKey(current, hashOf(agentId), this.signed(key), known);
     });
   }
 
@@ -98,7 +107,8 @@ export class NodeClaims {
     key: string,
     signal: AbortSignal,
   ): Promise<void> {
-    const annotations = withNodeKey({ metadata: { name } }, hashOf(agentId), key, []);
+    const draft = { metadata: { name } };
+    const annotations = withNodeKey(draft, hashOf(agentId), this.signed(key), []);
     // Until its agent has told what it has, nothing is to be put there.
     const taints = [{ key: NODE_NOT_READY, effect: 'NoSchedule' }];
     const metadata = { name, annotations };

@@ -5,6 +5,7 @@ import { ROW } from '../../api/assignment-rows';
 import type { ApiObject, Node } from '../../api/types';
 import { linkedController } from '../../lib/async/linked-controller';
 import { TaskGroup } from '../../lib/async/task-group';
+import { bundleHashOf } from '../../lib/certificate-bundle';
 import { stringifyJson } from '../../lib/json';
 import { describeError, type Log } from '../../lib/log';
 import { podSpan, type Span } from '../../lib/tracing/tracing';
@@ -121,7 +122,13 @@ export class NodeSession {
     this.clockProbe = new ClockProbe(deps.clock);
     const acknowledge = () =>
       this.writer.write({
-        message: { $case: 'heartbeatAck', value: { probe: this.clockProbe.next() } },
+        message: {
+          $case: 'heartbeatAck',
+          value: {
+            probe: this.clockProbe.next(),
+            authorities: bundleHashOf(deps.pki.caCertificate),
+          },
+        },
       });
     const checkAddress: NodeKeeperDeps['checkAddress'] = (current, claimed, signal) =>
       registrar.checkAddress(current, claimed, stream.peer, signal);

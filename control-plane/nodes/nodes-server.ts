@@ -16,6 +16,8 @@ import {
   type AgentHello,
   type JoinRequest,
   type JoinResponse,
+  type RejoinRequest,
+  type RejoinResponse,
   type RenewRequest,
   type RenewResponse,
   type SessionRequest,
@@ -28,7 +30,7 @@ import { DEFAULT_NODES_OPTIONS, type NodesServerDeps } from './deps';
 import { EventWriter } from '../../client/event-writer';
 import { SpamFilter } from '../../client/spam-filter';
 import { parseNodeDraft } from './node-draft';
-import { grpcError, isNodeName, holderOf, type NodeHolder } from './node-identity';
+import { grpcError, holderByProof, holderOf, isNodeName, type NodeHolder } from './node-identity';
 import { firstWithin, messagesOf } from '../../lib/async/message-stream';
 import { publicKeyHashOf } from '../../lib/public-key';
 import { JoinTokens } from './join-tokens';
@@ -98,7 +100,7 @@ class GrpcNodesServer implements NodesServer {
     this.listener = new AgentsListener(deps.pki, clock);
     this.sessions = new SessionTable(clock);
     this.renewals = new SpamFilter(clock);
-    this.claims = new NodeClaims(client);
+    this.claims = new NodeClaims(client, () => deps.pki.clientCaHash);
     this.joinTokens = new JoinTokens(client, clock);
     this.broker = new StreamBroker(clock);
     this.podIndex = new PodIndex(deps);
@@ -182,6 +184,15 @@ class GrpcNodesServer implements NodesServer {
         callback: sendUnaryData<JoinResponse>,
       ) => {
         this.join(call.request).then(
+          (response) => callback(null, response),
+          (error: unknown) => callback(asServiceError(error), null),
+        );
+      },
+      rejoin: (
+        call: ServerUnaryCall<RejoinRequest, RejoinResponse>,
+        callback: sendUnaryData<RejoinResponse>,
+      ) => {
+        this.rejoin(call.request).then(
           (response) => callback(null, response),
           (error: unknown) => callback(asServiceError(error), null),
         );
@@ -273,17 +284,28 @@ class GrpcNodesServer implements NodesServer {
   }
 
   private async renew(call: ServerUnaryCall<RenewRequest, RenewResponse>): Promise<RenewResponse> {
-    const holder = holderOf(call);
+    return this.issueNext(holderOf(call), call.request);
+  }
+
+  private async rejoin(request: RejoinRequest): Promise<RejoinResponse> {
+    return this.issueNext(holderByProof(request, this.deps.pki.caCertificate), request);
+  }
+
+  private async issueNext(
+    holder: NodeHolder,
+    { certificateRequest }: RenewRequest,
+  ): Promise<RenewResponse> {
     const { nodeName } = holder;
     // One a year is wanted. Signing takes time, and each makes an earlier key of the node void.
     if (!this.renewals.admits(nodeName))
       throw grpcError(status.RESOURCE_EXHAUSTED, `node "${nodeName}" renews too often`);
     // Whoever has been taken out of the cluster does not stay in it by renewing for ever.
     await this.claims.check(holder, NEVER);
-    const certificate = await this.sign(call.request.certificateRequest, nodeName);
+    const certificate = await this.sign(certificateRequest, nodeName);
     await this.claims.renew(holder, publicKeyHashOf(certificate), NEVER);
-    this.deps.log.info({ node: nodeName }, 'node certificate renewed');
-    return { certificate };
+    const { pki, log } = this.deps;
+    log.info({ node: nodeName }, 'node certificate renewed');
+    return { certificate, caCertificate: pki.caCertificate };
   }
 
   private async sign(request: Uint8Array, nodeName: string): Promise<string> {

@@ -22,6 +22,7 @@ afterEach(async () => {
 
 /** Certificates that are due when 100 days are left, without any cryptography. */
 class FakePki {
+  readonly caCertificate = 'ca';
   private serial = 0;
   server = this.issue();
   admin = this.issue();

@@ -7,10 +7,10 @@ import type { Pki } from './pki';
 import { authorityStateOf, type AuthorityState } from './renewal';
 
 export interface CertificateKeeperDeps {
-  readonly pki: Pick<Pki, 'server' | 'admin' | 'renewDue' | 'lives'>;
-  /** Shows the new certificate to whoever connects from now on. */
+  readonly pki: Pick<Pki, 'caCertificate' | 'server' | 'admin' | 'renewDue' | 'lives'>;
+  /** Shows the new certificate to whoever connects from now on, and believes the authorities of now. */
   readonly useServer: () => void;
-  /** Hands the administrator's new certificate out. Tried again when it fails. */
+  /** Hands the administrator's new certificate out, and the authorities with it. Tried again when it fails. */
   readonly useAdmin: () => Promise<unknown>;
   /** How long a new certificate is good. */
   readonly lifeMs: number;
@@ -52,15 +52,23 @@ export const keepCertificates = async (
 class InUse {
   private server: KeyPairPem;
   private admin: KeyPairPem;
+  private caCertificate: string;
 
   constructor(private readonly deps: CertificateKeeperDeps) {
     const { pki } = deps;
-    [this.server, this.admin] = [pki.server, pki.admin];
+    [this.server, this.admin, this.caCertificate] = [pki.server, pki.admin, pki.caCertificate];
   }
 
   async catchUp(): Promise<void> {
-    const { pki, useServer, useAdmin } = this.deps;
-    const { server, admin } = pki;
+    const { pki, useServer, useAdmin, log } = this.deps;
+    const { server, admin, caCertificate } = pki;
+    if (caCertificate !== this.caCertificate) {
+      useServer();
+      await useAdmin();
+      this.caCertificate = caCertificate;
+      const count = caCertificate.split('BEGIN CERTIFICATE').length - 1;
+      log.info({ count }, 'certificate authorities taken up');
+    }
     if (server !== this.server) {
       useServer();
       this.server = server;

@@ -43,15 +43,22 @@ export class CertificateAuthority {
   ) {}
 
   /** @throws Error when the clock has evidently not been set: all that is signed would be of no use. */
-  static async create(nowMs: number): Promise<CertificateAuthority> {
+  static async create(nowMs: number, name = 'dhow-ca'): Promise<CertificateAuthority> {
+    return CertificateAuthority.selfSigned(await generateKeys(), name, nowMs);
+  }
+
+  private static async selfSigned(
+    keys: CryptoKeyPair,
+    name: string,
+    nowMs: number,
+  ): Promise<CertificateAuthority> {
     if (nowMs < EARLIEST_MS)
       throw new Error(
         `the clock of this machine says ${rfc3339(nowMs)}: set it before a certificate authority is made`,
       );
-    const keys = await generateKeys();
     const certificate = await x509.X509CertificateGenerator.createSelfSigned({
       serialNumber: serialNumber(),
-      name: 'CN=dhow-ca',
+      name: `CN=${name}`,
       // Starts a little in the past: machines whose clocks lag must accept it at once.
       notBefore: new Date(nowMs - CLOCK_SKEW_MS),
       notAfter: new Date(nowMs + CA_YEARS * YEAR_MS),
@@ -71,6 +78,14 @@ export class CertificateAuthority {
       certificate: certificate.toString('pem') + '\n',
       key,
     });
+  }
+
+  /** The same name and key, good from now on. */
+  async prolonged(nowMs: number): Promise<CertificateAuthority> {
+    const { privateKey } = this;
+    const publicKey = await importPublicKey(this.issuer.publicKey.rawData);
+    const [name = ''] = this.issuer.subjectName.getField('CN');
+    return CertificateAuthority.selfSigned({ publicKey, privateKey }, name, nowMs);
   }
 
   static async load(pem: KeyPairPem): Promise<CertificateAuthority> {

@@ -9,11 +9,11 @@ import {
 import { readPair, writePair } from './pair-file';
 import { isDue } from './renewal';
 
-/** A certificate of the server's own, in a file, with the next one in its place when it is time. */
+/** A certificate of the server's own, in a file and of the authority of the moment, with the next one in its place when it is time. */
 export class HeldCertificate {
   private constructor(
     private readonly path: string,
-    private readonly ca: CertificateAuthority,
+    private readonly authority: () => CertificateAuthority,
     private readonly request: CertificateRequest & { readonly lifeMs: number },
     private readonly clock: Clock,
     private current: KeyPairPem,
@@ -22,12 +22,13 @@ export class HeldCertificate {
   /** What the file has, or a new one when that is of no use: not of this authority, without a name, or due. */
   static async open(
     path: string,
-    ca: CertificateAuthority,
+    authority: () => CertificateAuthority,
     request: CertificateRequest & { readonly lifeMs: number },
     clock: Clock,
   ): Promise<HeldCertificate> {
+    const ca = authority();
     const pair = (await readOwn(path, ca, request)) ?? (await issue(path, ca, request, clock));
-    const held = new HeldCertificate(path, ca, request, clock, pair);
+    const held = new HeldCertificate(path, authority, request, clock, pair);
     await held.renewIfDue(LEFT_SHARE_AT_START);
     return held;
   }
@@ -42,15 +43,17 @@ export class HeldCertificate {
 
   /**
    * The old one stays in use until the new one is on disk. One that somebody put into its place is taken
-   * first (`rotateCertificates`).
+   * first (`rotateCertificates`). That of a former authority is always due.
    */
   async renewIfDue(leftShare: number): Promise<void> {
-    const { path, ca, request, clock } = this;
+    const { path, request, clock } = this;
+    const ca = this.authority();
     const stored = await readOwn(path, ca, request);
     if (stored !== undefined && stored.certificate !== this.current.certificate)
       this.current = stored;
     const rule = { lifeMs: request.lifeMs, leftShare, authorityUntilMs: ca.life.untilMs };
-    if (isDue(this.life.untilMs, clock.now(), rule))
+    const isOwn = ca.hasSigned(this.current.certificate);
+    if (!isOwn || isDue(this.life.untilMs, clock.now(), rule))
       this.current = await issue(path, ca, request, clock);
   }
 }

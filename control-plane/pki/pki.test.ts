@@ -3,6 +3,8 @@ import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ManualClock, rfc3339 } from '../../lib/clock';
+import { keyHashesIn } from '../../lib/certificate-bundle';
+import { beginAuthorityRotation, finishAuthorityRotation } from './authorities';
 import { BootstrapTokens } from './bootstrap-tokens';
 import { caHashOf, createRequest } from './certificates';
 import { formatKubeconfig, writeKubeconfig } from './kubeconfig';
@@ -134,7 +136,7 @@ describe('what the server holds of its own', () => {
     const { server } = pki;
     own.setBy(300 * DAY_MS);
     await rename(join(directory, 'pki'), join(directory, 'away'));
-    await expect(pki.renewDue(1 / 3)).rejects.toThrow('ENOENT');
+    await expect(pki.renewDue(1 / 3)).rejects.toThrow('holds no certificate authority');
     expect(pki.server).toBe(server);
     await rename(join(directory, 'away'), join(directory, 'pki'));
     await pki.renewDue(1 / 3);
@@ -298,13 +300,60 @@ it('goes on with what it has when what is put there is of another authority', as
   expect(pki.server).toBe(server);
 });
 
-it('makes certificates that have ended anew, and none by an authority that has', async () => {
-  await open();
+it('makes certificates that have ended anew, and an authority that has good by its own key', async () => {
+  const { caHash, caCertificate } = await open();
+  const folder = join(directory, 'pki');
   const years = (count: number) => new ManualClock(clock.now() + count * 365 * DAY_MS);
-  const [server] = await rotateCertificates(join(directory, 'pki'), years(2));
+  const [server] = await rotateCertificates(folder, years(2));
   expect(rfc3339(server?.life.untilMs ?? 0)).toBe(rfc3339(years(3).now()));
-  await expect(rotateCertificates(join(directory, 'pki'), years(11))).rejects.toThrow('has ended');
+  const rotated = await rotateCertificates(folder, years(11));
+  expect(rotated.map(({ name }) => name)).toEqual(['ca', 'server', 'admin']);
+  const later = await openPki({ directory: folder, serverNames: [], clock: years(11) });
+  expect(later.caHash).toBe(caHash);
+  expect(later.caCertificate).not.toBe(caCertificate);
+  const [next, ca] = [later.server.certificate, later.caCertificate].map(
+    (pem) => new X509Certificate(pem),
+  );
+  expect(next!.checkIssued(ca!) && next!.verify(ca!.publicKey)).toBe(true);
+  expect(rfc3339(later.lives().ca.untilMs)).toBe(rfc3339(years(21).now()));
   await expect(rotateCertificates(join(directory, 'none'), clock)).rejects.toThrow(
     'no certificate',
   );
+});
+
+describe('an authority that is replaced', () => {
+  const folder = () => join(directory, 'pki');
+  const issuerOf = (pem: string) => new X509Certificate(pem).issuer;
+
+  it('is trusted beside the next, which signs clients, until that is the only one', async () => {
+    const pki = await open();
+    const before = { caHash: pki.caHash, server: pki.server, admin: pki.admin };
+    const { next } = await beginAuthorityRotation(folder(), clock);
+    expect((await beginAuthorityRotation(folder(), clock)).next.hash).toBe(next.hash);
+    await pki.renewDue(0);
+    expect([pki.caHash, pki.clientCaHash]).toEqual([before.caHash, next.hash]);
+    expect(keyHashesIn(pki.caCertificate)).toEqual([before.caHash, next.hash]);
+    expect(pki.server).toBe(before.server);
+    expect(issuerOf(pki.admin.certificate)).toBe(issuerOf(next.pem.certificate));
+    expect((await open()).admin).toEqual(pki.admin);
+    await finishAuthorityRotation(folder());
+    await pki.renewDue(0);
+    expect(pki.caCertificate).toBe(next.pem.certificate);
+    expect(issuerOf(pki.server.certificate)).toBe(issuerOf(next.pem.certificate));
+    expect((await open()).server).toEqual(pki.server);
+    expect((await readdir(folder())).sort()).toEqual([
+      ...['admin.pem', 'ca.crt', 'ca.key', 'server.pem'],
+    ]);
+    await expect(finishAuthorityRotation(folder())).rejects.toThrow('no authority is being');
+  });
+
+  it.each(['ca.key', 'ca.crt'])('is whole after a crash once %s is written', async (last) => {
+    await open();
+    const { next } = await beginAuthorityRotation(folder(), clock);
+    await writeFile(join(folder(), 'ca.key'), next.pem.key);
+    if (last === 'ca.crt') await writeFile(join(folder(), 'ca.crt'), next.pem.certificate);
+    const pki = await open();
+    expect([pki.caHash, pki.clientCaHash]).toEqual([next.hash, next.hash]);
+    expect(await readdir(folder())).not.toContain('ca-next.pem');
+  });
 });

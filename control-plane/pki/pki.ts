@@ -2,28 +2,34 @@ import { join } from 'node:path';
 import type { Clock } from '../../lib/clock';
 import { certificateLifeOf, type CertificateLife } from '../../lib/certificate-life';
 import {
-  CertificateAuthority,
-  namesIn,
-  type CertificateRequest,
-  type KeyPairPem,
-} from './certificates';
+  bundleOf,
+  clientSignerOf,
+  existingAuthorities,
+  openAuthorities,
+  prolongAuthority,
+} from './authorities';
+import { namesIn, type CertificateRequest, type KeyPairPem } from './certificates';
 import { HeldCertificate } from './held-certificate';
-import { belongTogether, readPair, removeUnfinished, writePair } from './pair-file';
+import { readPair, removeUnfinished, writePair } from './pair-file';
 import { serviceAccountKey } from './service-account-key';
-import { ensurePrivateFolder, readFileIfPresent, replaceFile } from '../../lib/files';
+import { ensurePrivateFolder } from '../../lib/files';
 
 /** The certificates of one cluster, as the server's programs need them. */
 export interface Pki {
+  /** Of all authorities that are trusted, as one PEM, the current one first. The newest, as `server`. */
   readonly caCertificate: string;
-  /** SHA-256 of the CA's SubjectPublicKeyInfo, in hex. */
+  /** SHA-256 of the SubjectPublicKeyInfo, in hex, of the authority that signed `server`. */
   readonly caHash: string;
+  /** The same of the one that signs clients: another one while the authority is being replaced. */
+  readonly clientCaHash: string;
   /** The newest: ask again after `renewDue`. */
   readonly server: KeyPairPem;
   /** CN=kubernetes-admin, O=system:masters. The newest, as `server`. */
   readonly admin: KeyPairPem;
   /**
-   * Replaces `server` and `admin` where less than `leftShare` of their life is left.
-   * @throws Error when a file cannot be written; what was in use stays so.
+   * Takes up the authorities that the folder has now, then replaces `server` and `admin` where less than
+   * `leftShare` of their life is left, or their authority is a former one.
+   * @throws Error when a file cannot be read or written; what was in use stays so.
    */
   renewDue(leftShare: number): Promise<void>;
   /** When what there is begins and ends. */
@@ -51,7 +57,7 @@ export interface Pki {
 }
 
 export interface PkiOptions {
-  /** Holds `ca.crt`, `ca.key`, `server.pem`, `admin.pem`, `sa.key`, all 0600 in a 0700 folder. */
+  /** Holds `ca.crt`, `ca.key`, perhaps `ca-next.pem`, `server.pem`, `admin.pem`, `sa.key`, all 0600 in a 0700 folder. */
   readonly directory: string;
   /** Host names and addresses at which the server is reached, besides localhost. */
   readonly serverNames: readonly string[];
@@ -69,19 +75,28 @@ export const openPki = async ({
 }: PkiOptions): Promise<Pki> => {
   await ensurePrivateFolder(directory);
   await removeUnfinished(directory);
-  const ca = await openAuthority(directory, clock);
+  let authorities = await openAuthorities(directory, clock);
+  const serverSigner = () => authorities.current;
+  const clientSigner = () => clientSignerOf(authorities);
   const names = [...new Set([...ALWAYS_NAMED, ...serverNames])];
-  const hold = (name: string, request: CertificateRequest) =>
-    HeldCertificate.open(join(directory, `${name}.pem`), ca, { ...request, lifeMs }, clock);
-  const server = await hold('server', { ...SERVER, names });
-  const admin = await hold('admin', ADMIN);
+  const hold = (name: string, signer: typeof serverSigner, request: CertificateRequest) =>
+    HeldCertificate.open(join(directory, `${name}.pem`), signer, { ...request, lifeMs }, clock);
+  const server = await hold('server', serverSigner, { ...SERVER, names });
+  const admin = await hold('admin', clientSigner, ADMIN);
   const termOf = (wantedMs: number) => ({
     lifeMs: Math.min(wantedMs, YEAR_MS),
     nowMs: clock.now(),
   });
   return {
-    caCertificate: ca.pem.certificate,
-    caHash: ca.hash,
+    get caCertificate() {
+      return bundleOf(authorities);
+    },
+    get caHash() {
+      return serverSigner().hash;
+    },
+    get clientCaHash() {
+      return clientSigner().hash;
+    },
     get server() {
       return server.pair;
     },
@@ -89,20 +104,21 @@ export const openPki = async ({
       return admin.pair;
     },
     renewDue: async (leftShare) => {
+      authorities = await existingAuthorities(directory);
       for (const held of [server, admin]) await held.renewIfDue(leftShare);
     },
-    lives: () => ({ ca: ca.life, server: server.life, admin: admin.life }),
+    lives: () => ({ ca: serverSigner().life, server: server.life, admin: admin.life }),
     serviceAccountKey: serviceAccountKey(directory),
     signNodeRequest: (request, nodeName) => {
       if (!NODE_NAME.test(nodeName) || nodeName.length > 253)
         throw new Error(`invalid node name ${JSON.stringify(nodeName)}`);
-      return ca.signRequest(request, nodeIdentity(nodeName), clock.now());
+      return clientSigner().signRequest(request, nodeIdentity(nodeName), clock.now());
     },
-    signClientRequest: (request, wantedMs) => ca.signClient(request, termOf(wantedMs)),
+    signClientRequest: (request, wantedMs) => clientSigner().signClient(request, termOf(wantedMs)),
     signServingRequest: (request, names, wantedMs) =>
-      ca.signServing(request, names, termOf(wantedMs)),
+      clientSigner().signServing(request, names, termOf(wantedMs)),
     issueClient: (commonName, organization) =>
-      ca.issue(
+      clientSigner().issue(
         { commonName, use: 'client', ...(organization === undefined ? {} : { organization }) },
         clock.now(),
       ),
@@ -116,33 +132,36 @@ const nodeIdentity = (nodeName: string): CertificateRequest => ({
 });
 
 export interface RotatedCertificate {
-  readonly name: 'server' | 'admin';
+  readonly name: 'ca' | 'server' | 'admin';
   readonly life: CertificateLife;
 }
 
 /**
  * Replaces the server's and the administrator's certificates and keys, also such as have ended; none of
- * both is made where there was none. A server that runs takes them up within a minute, and writes the
- * kubeconfig anew; what begins to listen later does at once. The former ones stay good until they end.
- * @throws Error when there is no authority, or it has ended
+ * both is made where there was none. An authority that has ended is prolonged, with the key by which its nodes
+ * know it. A server that runs takes them up within a minute, and writes the kubeconfig anew; what begins to listen
+ * later does at once. The former ones stay good until they end.
+ * @throws Error when there is no authority
  */
 export const rotateCertificates = async (
   directory: string,
   clock: Clock,
 ): Promise<readonly RotatedCertificate[]> => {
-  const missing = (await readFileIfPresent(join(directory, 'ca.crt'))) === undefined;
-  if (missing)
-    throw new Error(`${directory} holds no certificate authority: no server has run there`);
-  const ca = await openAuthority(directory, clock);
-  if (clock.now() >= ca.life.untilMs)
-    throw new Error('the certificate authority has ended: see docs/guides/certificates.md');
+  let authorities = await existingAuthorities(directory);
   const rotated: RotatedCertificate[] = [];
+  if (clock.now() >= authorities.current.life.untilMs) {
+    const current = await prolongAuthority(directory, authorities, clock);
+    authorities = { ...authorities, current };
+    rotated.push({ name: 'ca', life: current.life });
+  }
   for (const name of ['server', 'admin'] as const) {
     const path = join(directory, `${name}.pem`);
     const former = await readPair(path);
     if (former === undefined) continue;
     const names = namesIn(former.certificate);
-    const pair = await ca.issue(name === 'admin' ? ADMIN : { ...SERVER, names }, clock.now());
+    const signer = name === 'admin' ? clientSignerOf(authorities) : authorities.current;
+    const request = name === 'admin' ? ADMIN : { ...SERVER, names };
+    const pair = await signer.issue(request, clock.now());
     await writePair(path, pair);
     rotated.push({ name, life: certificateLifeOf(pair.certificate) });
   }
@@ -153,24 +172,6 @@ const SERVER: CertificateRequest = { commonName: 'dhow-server', use: 'server' };
 const ADMIN: CertificateRequest = {
   ...{ commonName: 'kubernetes-admin', organization: 'system:masters' },
   use: 'client',
-};
-
-/** The key first: a crash in between leaves a key without a certificate, and both are made again. */
-const openAuthority = async (directory: string, clock: Clock): Promise<CertificateAuthority> => {
-  const [certificatePath, keyPath] = [join(directory, 'ca.crt'), join(directory, 'ca.key')];
-  const certificate = await readFileIfPresent(certificatePath);
-  const key = await readFileIfPresent(keyPath);
-  if (certificate !== undefined && key !== undefined) {
-    if (!belongTogether({ certificate, key }))
-      throw new Error(`${keyPath} is not the key of ${certificatePath}: restore the one that is`);
-    return CertificateAuthority.load({ certificate, key });
-  }
-  if (certificate !== undefined)
-    throw new Error(`${certificatePath} exists without ${keyPath}: restore the key or remove both`);
-  const ca = await CertificateAuthority.create(clock.now());
-  await replaceFile(keyPath, ca.pem.key);
-  await replaceFile(certificatePath, ca.pem.certificate);
-  return ca;
 };
 
 const YEAR_MS = 365 * 24 * 3_600_000;

@@ -40,6 +40,8 @@ export interface SessionClientDeps {
   readonly hello: () => Promise<AgentHello>;
   /** The server knows this node's certificate no more. @throws Error when there is no way back */
   readonly joinAgain: () => Promise<void>;
+  /** Told with each acknowledgement which authorities the server trusts, by a hash. */
+  readonly noteAuthorities?: (hash: string) => void;
   readonly handlers: SessionHandlers;
   readonly statuses: StatusOutbox;
   readonly events: EventOutbox;
@@ -227,6 +229,7 @@ export class SessionClient {
           break;
         case 'heartbeatAck':
           this.probe = { number: message.value.probe, atMs: this.lastHeardMs };
+          this.deps.noteAuthorities?.(message.value.authorities);
           break;
         case 'servers':
           this.deps.transport.servers?.learn(message.value.servers);

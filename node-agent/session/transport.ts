@@ -5,6 +5,7 @@ import { NodeServiceClient } from '../../proto/gen/dhow/agent/v1/agent';
 import type {
   AttachRequest,
   AttachResponse,
+  RenewResponse,
   SessionRequest,
   SessionResponse,
 } from '../../proto/gen/dhow/agent/v1/agent';
@@ -38,8 +39,8 @@ export interface Transport {
   readonly servers?: ServerList;
   openSession(signal: AbortSignal): MessageStream<SessionRequest, SessionResponse>;
   openAttach(signal: AbortSignal): MessageStream<AttachRequest, AttachResponse>;
-  /** A new certificate (PEM) for the key of a PKCS#10 request. @throws ServiceError */
-  renew(certificateRequest: Buffer): Promise<string>;
+  /** A new certificate for the key of a PKCS#10 request. @throws ServiceError */
+  renew(certificateRequest: Buffer): Promise<RenewResponse>;
   close(): void;
 }
 
@@ -108,11 +109,11 @@ const renew = (
   client: NodeServiceClient,
   certificateRequest: Buffer,
   clock: Clock,
-): Promise<string> =>
+): Promise<RenewResponse> =>
   new Promise((resolve, reject) => {
     const deadline = clock.now() + CALL_TIMEOUT_MS;
     client.renew({ certificateRequest }, new Metadata(), { deadline }, (error, response) =>
-      error === null ? resolve(response.certificate) : reject(error),
+      error === null ? resolve(response) : reject(error),
     );
   });
 

@@ -75,7 +75,7 @@ const main = async (directory: string): Promise<void> => {
     { client, informers, eventsFor, clock, random, log },
     {
       served: server.kinds,
-      caCertificate,
+      caCertificate: () => caCertificate,
       nodeGracePeriodMs: 40_000,
     },
   );

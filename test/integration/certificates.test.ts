@@ -2,7 +2,7 @@ import { build } from 'esbuild';
 import { spawn } from 'node:child_process';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,11 +11,20 @@ import { connect } from 'node:tls';
 import { CONFIG_MAPS, NODES, PODS } from '../../api/resources';
 import { readKubeconfig, type ClientConfig } from '../../client/kubeconfig';
 import { RestClient } from '../../client/rest-client';
+import { authorityUseOf } from '../../cli/commands/authority-use';
+import {
+  beginAuthorityRotation,
+  finishAuthorityRotation,
+} from '../../control-plane/pki/authorities';
 import { openPki } from '../../control-plane/pki/pki';
 import type { ServerStarted } from '../../control-plane/server';
+import { keyHashesIn } from '../../lib/certificate-bundle';
 import { systemClock } from '../../lib/clock';
+import { parseJoinToken } from '../../lib/join-token';
 import { silentLog } from '../../lib/log';
 import { systemRandom } from '../../lib/random';
+import { IdentityStore } from '../../node-agent/identity/identity-store';
+import { createTransport } from '../../node-agent/session/transport';
 import { FakeContainerRuntime } from '../../runtime/containers';
 import { eventually, podDraft, startAgent } from './support/agent-plane';
 import { startServer } from './support/running-server';
@@ -169,6 +178,53 @@ it('takes nodes over to a new authority with a new token, their pods running on'
     return data?.['ca.crt'] === (await adminOf(running)).ca;
   });
   expect(bundle).toBe(true);
+});
+
+it('replaces its authority, and cuts off only who still knows the former one alone', async () => {
+  await using running = await start({ certificateSeconds: 60 });
+  const folder = join(directory, 'data', 'pki');
+  const plane = { token: running.joinToken, port: running.agentsPort };
+  await using agent = await startAgent(plane, directory);
+  await using away = await startAgent(plane, join(directory, 'away'), { name: 'n2' });
+  await away.stop();
+  const before = await adminOf(running);
+  const fresh = () => new Agent();
+  const { current, next } = await beginAuthorityRotation(folder, systemClock);
+
+  const use = () => authorityUseOf(join(directory, 'data'), next.hash);
+  await eventually(async () => (await use()).former.join() === 'n2');
+  const during = await adminOf(running);
+  expect(keyHashesIn(during.ca ?? '')).toEqual([current.hash, next.hash]);
+  expect(new X509Certificate(during.cert ?? '').issuer).toContain('CN=dhow-ca@');
+  // What the server shows is believed by all, and it believes all.
+  for (const config of [before, during]) expect(await ask(running.url, config, fresh())).toBe(200);
+  const client = new RestClient(during);
+  const bundle = { namespace: 'default', name: 'kube-root-ca.crt' };
+  await eventually(
+    async () => (await client.get(CONFIG_MAPS, bundle)).data?.['ca.crt'] === during.ca,
+  );
+  // A node that joins now knows both.
+  await using _late = await startAgent(plane, join(directory, 'late'), { name: 'n3' });
+  expect((await use()).former).toEqual(['n2']);
+
+  await finishAuthorityRotation(folder);
+  await eventually(async () => (await adminOf(running)).ca === next.pem.certificate);
+  expect(await ask(running.url, during, fresh())).toBe(200);
+  await expect(ask(running.url, before, fresh())).rejects.toThrow();
+  const token = await readFile(join(directory, 'data', 'join-token'), 'utf8');
+  expect(parseJoinToken(token).caHash).toBe(next.hash);
+
+  // Nodes go on, and find their way back.
+  const store = new IdentityStore(join(directory, 'state'));
+  await eventually(async () => store.load()?.caCertificate === next.pem.certificate);
+  await agent.stop();
+  await using _again = await startAgent({ port: running.agentsPort }, directory);
+  await client.create(PODS, podDraft('web'));
+  const name = { namespace: 'default', name: 'web' };
+  await eventually(async () => (await client.get(PODS, name)).status.phase === 'Running');
+  const stale = createTransport('127.0.0.1', () => away.identity, systemClock);
+  await expect(stale.renew(Buffer.alloc(0))).rejects.toThrow();
+  stale.close();
 });
 
 it('is a certificate with its own key whenever it is killed', async () => {

@@ -77,7 +77,7 @@ const start = async (): Promise<AsyncDisposable> => {
       informers,
       eventsFor: (component) => new ApiEventRecorder({ client: api.client, clock, log, component }),
     },
-    { served: api.kinds, caCertificate: '', nodeGracePeriodMs: 40_000 },
+    { served: api.kinds, caCertificate: () => '', nodeGracePeriodMs: 40_000 },
   );
   const group = new TaskGroup();
   group.run((signal) => informers.run(signal));

@@ -90,7 +90,7 @@ export class AgentLink implements Transport {
     throw new Error('nothing is attached to in the simulation');
   }
 
-  renew(): Promise<string> {
+  renew(): Promise<never> {
     return Promise.reject(new Error('no certificates in the simulation'));
   }
 

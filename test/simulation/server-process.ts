@@ -162,7 +162,7 @@ export class ServerProcess {
       { ...parts, informers, eventsFor },
       {
         served: this.api.kinds,
-        caCertificate: pki.caCertificate,
+        caCertificate: () => pki.caCertificate,
         nodeGracePeriodMs: 40_000,
         serviceCidrs: ['10.96.0.0/16'],
       },

@@ -312,7 +312,7 @@ describe('beside controllers', () => {
         eventsFor: (component) =>
           new ApiEventRecorder({ client: api.client, clock, log: silentLog, component }),
       },
-      { served: api.kinds, caCertificate: '', nodeGracePeriodMs: 40_000 },
+      { served: api.kinds, caCertificate: () => '', nodeGracePeriodMs: 40_000 },
     );
     group = new TaskGroup();
     group.run((signal) => informers.run(signal));

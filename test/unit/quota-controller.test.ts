@@ -27,7 +27,7 @@ beforeEach(async () => {
     new ApiEventRecorder({ client, clock, log: silentLog, component });
   const controllers = createControllers(
     { ...shared, client, informers, eventsFor },
-    { served: api.kinds, caCertificate: '', nodeGracePeriodMs: 40_000 },
+    { served: api.kinds, caCertificate: () => '', nodeGracePeriodMs: 40_000 },
   );
   group = new TaskGroup();
   group.run((signal) => informers.run(signal));

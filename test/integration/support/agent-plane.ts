@@ -38,7 +38,8 @@ import { systemRandom } from '../../../lib/random';
 import { createAgent, type Agent } from '../../../node-agent/agent';
 import { parseAgentConfig, type AgentConfigInput } from '../../../node-agent/config';
 import { IdentityStore, type NodeIdentity } from '../../../node-agent/identity/identity-store';
-import { ensureIdentity, joinAgain } from '../../../node-agent/identity/join';
+import { CertificateRenewer } from '../../../node-agent/identity/certificate-renewer';
+import { ensureIdentity, joinAgain, rejoinByKey } from '../../../node-agent/identity/join';
 import { ServerList } from '../../../node-agent/session/server-list';
 import { createTransport } from '../../../node-agent/session/transport';
 import type { ContainerRuntime } from '../../../runtime/container-runtime';
@@ -65,11 +66,13 @@ export interface PlaneOptions {
   readonly gracePeriodMs?: number;
   /** The others that share the store, and this one. */
   readonly servers?: NodesServerDeps['servers'];
+  /** By which certificates are made. */
+  readonly pkiClock?: Clock;
 }
 
 export const startPlane = async (
   directory: string,
-  { store, gracePeriodMs, servers }: PlaneOptions = {},
+  { store, gracePeriodMs, pkiClock = systemClock, servers }: PlaneOptions = {},
 ): Promise<Plane> => {
   const server = await startTestServer(store === undefined ? {} : { store });
   const { client } = server.api;
@@ -88,7 +91,7 @@ export const startPlane = async (
   const pki = await openPki({
     directory: join(directory, 'pki'),
     serverNames: [],
-    clock: systemClock,
+    clock: pkiClock,
   });
   const tokens = await BootstrapTokens.open(join(directory, 'tokens.json'), systemClock);
   const nodes = createNodesServer({
@@ -169,7 +172,7 @@ export interface AgentOptions {
 }
 
 export const startAgent = async (
-  plane: Pick<Plane, 'token' | 'port'>,
+  plane: { readonly token?: string; readonly port: number },
   directory: string,
   {
     name = 'n1',
@@ -200,11 +203,18 @@ export const startAgent = async (
     nodeName: name,
     clock: systemClock,
   };
-  let identity = await ensureIdentity(store, joining);
+  const renewer = new CertificateRenewer(
+    {
+      ...{ store, clock: systemClock, random: systemRandom, log: silentLog },
+      renew: (request) => transport.renew(request),
+      rejoin: (known) => rejoinByKey(known, '127.0.0.1', systemClock),
+    },
+    await ensureIdentity(store, joining),
+  );
   const images = more.images ?? new FakeImageService();
   if (more.images === undefined) images.publish('web:1');
   const network = new FakePodNetwork();
-  const transport = createTransport(onlyServer(identity), () => identity, systemClock);
+  const transport = createTransport(onlyServer(identity), () => renewer.current, systemClock);
   const agent = createAgent({
     config,
     agentId: store.agentId(),
@@ -219,9 +229,8 @@ export const startAgent = async (
     },
     hugePages: () => new Map(),
     transport,
-    joinAgain: async () => {
-      identity = await joinAgain(store, joining);
-    },
+    joinAgain: async () => renewer.use(await joinAgain(store, joining)),
+    noteAuthorities: (hash) => renewer.noteAuthorities(hash),
     runtime,
     images,
     openNetwork: () => Promise.resolve(network),
@@ -240,7 +249,7 @@ export const startAgent = async (
     },
   });
   const stopping = new AbortController();
-  const running = agent.run(stopping.signal);
+  const running = Promise.all([agent.run(stopping.signal), renewer.run(stopping.signal)]);
   const stop = async () => {
     stopping.abort();
     await running;
@@ -250,8 +259,8 @@ export const startAgent = async (
     await stop();
     for (const { id } of runtime.sandboxes()) await runtime.removeSandbox(id);
   };
-  const adopt = (next: NodeIdentity) => (identity = next);
-  const parts = { agent, runtime, images, network, identity };
+  const adopt = (next: NodeIdentity) => renewer.use(next);
+  const parts = { agent, runtime, images, network, identity: renewer.current };
   return { ...parts, adopt, stop, [Symbol.asyncDispose]: dispose };
 };
 

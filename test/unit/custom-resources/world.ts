@@ -41,7 +41,7 @@ export const openWorld = async (
       eventsFor: (component) =>
         new ApiEventRecorder({ client: api.client, clock, log: silentLog, component }),
     },
-    { served: api.kinds, caCertificate: '', nodeGracePeriodMs: 40_000 },
+    { served: api.kinds, caCertificate: () => '', nodeGracePeriodMs: 40_000 },
   );
   const group = new TaskGroup();
   group.run((signal) => informers.run(signal));

@@ -36,6 +36,21 @@ export interface JoinResponse {
   caCertificate: string;
 }
 
+export interface RejoinRequest {
+  /** X.509 PEM, of the node: of an authority of the cluster, and perhaps over. */
+  certificate: string;
+  /** PKCS#10, DER, of a fresh key. */
+  certificateRequest: Buffer;
+  /** By the certificate's key, ECDSA with SHA-256 in DER: of "dhow-rejoin", a zero byte and the request. */
+  signature: Buffer;
+}
+
+export interface RejoinResponse {
+  /** As those of RenewResponse. */
+  certificate: string;
+  caCertificate: string;
+}
+
 export interface RenewRequest {
   /** PKCS#10, DER, of a fresh key. */
   certificateRequest: Buffer;
@@ -44,6 +59,8 @@ export interface RenewRequest {
 export interface RenewResponse {
   /** X.509 PEM, for the same name as the caller's. */
   certificate: string;
+  /** PEM of all authorities that the server trusts, in the place of those that the node knows. Empty: as they are. */
+  caCertificate: string;
 }
 
 export interface SessionRequest {
@@ -221,6 +238,8 @@ export interface ServerHello {
 export interface HeartbeatAck {
   /** To be named by the next clock reading; 0 asks for none. */
   probe: bigint;
+  /** A hash of the authorities that the server trusts. An agent that knows others renews its certificate. */
+  authorities: string;
 }
 
 /** One object that this node should know of. */
@@ -613,6 +632,200 @@ export const JoinResponse: MessageFns<JoinResponse> = {
   },
 };
 
+function createBaseRejoinRequest(): RejoinRequest {
+  return { certificate: "", certificateRequest: Buffer.alloc(0), signature: Buffer.alloc(0) };
+}
+
+export const RejoinRequest: MessageFns<RejoinRequest> = {
+  encode(message: RejoinRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.certificate !== "") {
+      writer.uint32(10).string(message.certificate);
+    }
+    if (message.certificateRequest.length !== 0) {
+      writer.uint32(18).bytes(message.certificateRequest);
+    }
+    if (message.signature.length !== 0) {
+      writer.uint32(26).bytes(message.signature);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RejoinRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRejoinRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.certificate = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.certificateRequest = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.signature = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RejoinRequest {
+    return {
+      certificate: isSet(object.certificate) ? globalThis.String(object.certificate) : "",
+      certificateRequest: isSet(object.certificateRequest)
+        ? Buffer.from(bytesFromBase64(object.certificateRequest))
+        : isSet(object.certificate_request)
+        ? Buffer.from(bytesFromBase64(object.certificate_request))
+        : Buffer.alloc(0),
+      signature: isSet(object.signature) ? Buffer.from(bytesFromBase64(object.signature)) : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: RejoinRequest): unknown {
+    const obj: any = {};
+    if (message.certificate !== "") {
+      obj.certificate = message.certificate;
+    }
+    if (message.certificateRequest.length !== 0) {
+      obj.certificateRequest = base64FromBytes(message.certificateRequest);
+    }
+    if (message.signature.length !== 0) {
+      obj.signature = base64FromBytes(message.signature);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RejoinRequest>): RejoinRequest {
+    return RejoinRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RejoinRequest>): RejoinRequest {
+    const message = createBaseRejoinRequest();
+    message.certificate = object.certificate ?? "";
+    message.certificateRequest = object.certificateRequest ?? Buffer.alloc(0);
+    message.signature = object.signature ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseRejoinResponse(): RejoinResponse {
+  return { certificate: "", caCertificate: "" };
+}
+
+export const RejoinResponse: MessageFns<RejoinResponse> = {
+  encode(message: RejoinResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.certificate !== "") {
+      writer.uint32(10).string(message.certificate);
+    }
+    if (message.caCertificate !== "") {
+      writer.uint32(18).string(message.caCertificate);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RejoinResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRejoinResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.certificate = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.caCertificate = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RejoinResponse {
+    return {
+      certificate: isSet(object.certificate) ? globalThis.String(object.certificate) : "",
+      caCertificate: isSet(object.caCertificate)
+        ? globalThis.String(object.caCertificate)
+        : isSet(object.ca_certificate)
+        ? globalThis.String(object.ca_certificate)
+        : "",
+    };
+  },
+
+  toJSON(message: RejoinResponse): unknown {
+    const obj: any = {};
+    if (message.certificate !== "") {
+      obj.certificate = message.certificate;
+    }
+    if (message.caCertificate !== "") {
+      obj.caCertificate = message.caCertificate;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RejoinResponse>): RejoinResponse {
+    return RejoinResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RejoinResponse>): RejoinResponse {
+    const message = createBaseRejoinResponse();
+    message.certificate = object.certificate ?? "";
+    message.caCertificate = object.caCertificate ?? "";
+    return message;
+  },
+};
+
 function createBaseRenewRequest(): RenewRequest {
   return { certificateRequest: Buffer.alloc(0) };
 }
@@ -687,13 +900,16 @@ export const RenewRequest: MessageFns<RenewRequest> = {
 };
 
 function createBaseRenewResponse(): RenewResponse {
-  return { certificate: "" };
+  return { certificate: "", caCertificate: "" };
 }
 
 export const RenewResponse: MessageFns<RenewResponse> = {
   encode(message: RenewResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.certificate !== "") {
       writer.uint32(10).string(message.certificate);
+    }
+    if (message.caCertificate !== "") {
+      writer.uint32(18).string(message.caCertificate);
     }
     return writer;
   },
@@ -719,6 +935,14 @@ export const RenewResponse: MessageFns<RenewResponse> = {
             message.certificate = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.caCertificate = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -732,13 +956,23 @@ export const RenewResponse: MessageFns<RenewResponse> = {
   },
 
   fromJSON(object: any): RenewResponse {
-    return { certificate: isSet(object.certificate) ? globalThis.String(object.certificate) : "" };
+    return {
+      certificate: isSet(object.certificate) ? globalThis.String(object.certificate) : "",
+      caCertificate: isSet(object.caCertificate)
+        ? globalThis.String(object.caCertificate)
+        : isSet(object.ca_certificate)
+        ? globalThis.String(object.ca_certificate)
+        : "",
+    };
   },
 
   toJSON(message: RenewResponse): unknown {
     const obj: any = {};
     if (message.certificate !== "") {
       obj.certificate = message.certificate;
+    }
+    if (message.caCertificate !== "") {
+      obj.caCertificate = message.caCertificate;
     }
     return obj;
   },
@@ -749,6 +983,7 @@ export const RenewResponse: MessageFns<RenewResponse> = {
   fromPartial(object: DeepPartial<RenewResponse>): RenewResponse {
     const message = createBaseRenewResponse();
     message.certificate = object.certificate ?? "";
+    message.caCertificate = object.caCertificate ?? "";
     return message;
   },
 };
@@ -3048,7 +3283,7 @@ export const ServerHello: MessageFns<ServerHello> = {
 };
 
 function createBaseHeartbeatAck(): HeartbeatAck {
-  return { probe: 0n };
+  return { probe: 0n, authorities: "" };
 }
 
 export const HeartbeatAck: MessageFns<HeartbeatAck> = {
@@ -3058,6 +3293,9 @@ export const HeartbeatAck: MessageFns<HeartbeatAck> = {
         throw new globalThis.Error("value provided for field message.probe of type uint64 too large");
       }
       writer.uint32(8).uint64(message.probe);
+    }
+    if (message.authorities !== "") {
+      writer.uint32(18).string(message.authorities);
     }
     return writer;
   },
@@ -3083,6 +3321,14 @@ export const HeartbeatAck: MessageFns<HeartbeatAck> = {
             message.probe = reader.uint64() as bigint;
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.authorities = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3096,13 +3342,19 @@ export const HeartbeatAck: MessageFns<HeartbeatAck> = {
   },
 
   fromJSON(object: any): HeartbeatAck {
-    return { probe: isSet(object.probe) ? BigInt(object.probe) : 0n };
+    return {
+      probe: isSet(object.probe) ? BigInt(object.probe) : 0n,
+      authorities: isSet(object.authorities) ? globalThis.String(object.authorities) : "",
+    };
   },
 
   toJSON(message: HeartbeatAck): unknown {
     const obj: any = {};
     if (message.probe !== 0n) {
       obj.probe = message.probe.toString();
+    }
+    if (message.authorities !== "") {
+      obj.authorities = message.authorities;
     }
     return obj;
   },
@@ -3113,6 +3365,7 @@ export const HeartbeatAck: MessageFns<HeartbeatAck> = {
   fromPartial(object: DeepPartial<HeartbeatAck>): HeartbeatAck {
     const message = createBaseHeartbeatAck();
     message.probe = (object.probe !== undefined && object.probe !== null) ? BigInt(object.probe) : 0n;
+    message.authorities = object.authorities ?? "";
     return message;
   },
 };
@@ -5366,11 +5619,23 @@ export const BootstrapServiceService = {
     responseSerialize: (value: JoinResponse): Buffer => Buffer.from(JoinResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): JoinResponse => JoinResponse.decode(value),
   },
+  /** A new certificate for a node whose own has ended, by the key that it still has. */
+  rejoin: {
+    path: "/dhow.agent.v1.BootstrapService/Rejoin" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RejoinRequest): Buffer => Buffer.from(RejoinRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RejoinRequest => RejoinRequest.decode(value),
+    responseSerialize: (value: RejoinResponse): Buffer => Buffer.from(RejoinResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RejoinResponse => RejoinResponse.decode(value),
+  },
 } as const;
 
 export interface BootstrapServiceServer extends UntypedServiceImplementation {
   /** Trades a token and a certificate request for a node certificate. */
   join: handleUnaryCall<JoinRequest, JoinResponse>;
+  /** A new certificate for a node whose own has ended, by the key that it still has. */
+  rejoin: handleUnaryCall<RejoinRequest, RejoinResponse>;
 }
 
 export interface BootstrapServiceClient extends Client {
@@ -5386,6 +5651,22 @@ export interface BootstrapServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: JoinResponse) => void,
+  ): ClientUnaryCall;
+  /** A new certificate for a node whose own has ended, by the key that it still has. */
+  rejoin(
+    request: RejoinRequest,
+    callback: (error: ServiceError | null, response: RejoinResponse) => void,
+  ): ClientUnaryCall;
+  rejoin(
+    request: RejoinRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RejoinResponse) => void,
+  ): ClientUnaryCall;
+  rejoin(
+    request: RejoinRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RejoinResponse) => void,
   ): ClientUnaryCall;
 }
 
