@@ -44,7 +44,7 @@ import { ensureDefaultClasses } from './default-classes';
 import { etcdCredentialsOf } from './etcd-credentials';
 import { LedScheduler, leaderMetrics, runAsLeader, termOf } from './leader';
 import { memoryBudgetOf, type MemoryBudget } from './memory-budget';
-import { createNodesServer, type NodesServer } from './nodes';
+import { createNodesServer, expireJoinTokens, type NodesServer } from './nodes';
 import { Encryption } from './encryption/encryption';
 import { EncryptionKeys } from './encryption/encryption-keys';
 import { ENCRYPTION_KEY_FILE } from '../api/encryption-keys';
@@ -220,7 +220,7 @@ const serve = async (
   nodeConnections.bind(nodes.connections);
   const tasks = leadersTasks({ config, network, log, pki }, server, { client, informers, faults });
   await using group = new TaskGroup(signal);
-  for (const part of [informers, authentication, encryptionKeys, ...snapshots])
+  for (const part of [informers, authentication, encryptionKeys])
     group.run((each) => part.run(each));
   const address = await server.listen(parseAddress(config.listen));
   const started = await announce({ config, pki, tokens, nodes, apiPort: address.port });
@@ -229,6 +229,8 @@ const serve = async (
   const keeper = keeperFor({ config, log, pki }, { server, nodes }, started);
   group.run((each) => keepCertificates(keeper, each));
   tasks.push((each) => keepSystemServices({ ...systemServices, client }, each));
+  // Several servers may be told the same schedule.
+  for (const each of snapshots) tasks.push((signal) => each.run(signal));
   group.run((each) => runAsLeader(leading, { informers, scheduler, tasks }, each));
   onStarted(started);
   await group.wait();
@@ -261,6 +263,7 @@ const leadersTasks = (
   return [
     (signal) => runControllers(controllers, { clock, random, log }, signal),
     (signal) => expireEvents({ client, clock, log }, signal),
+    (signal) => expireJoinTokens({ client, clock, log }, signal),
   ];
 };
 

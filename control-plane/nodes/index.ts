@@ -1,2 +1,3 @@
 export { createNodesServer, type NodesServer } from './nodes-server';
 export type { NodesOptions, NodesServerDeps, ObjectView } from './deps';
+export { expireJoinTokens } from './join-token-expiry';
