@@ -18,7 +18,7 @@ import { TaskGroup } from '../lib/async/task-group';
 import { Activities } from '../lib/activities';
 import { systemClock as clock } from '../lib/clock';
 import { EventLoopMonitor } from '../lib/event-loop-monitor';
-import { replaceFile } from '../lib/files';
+import { readFileIfPresent, replaceFile } from '../lib/files';
 import { formatJoinToken, parseJoinToken, type JoinToken } from '../lib/join-token';
 import { stringifyJson } from '../lib/json';
 import { lateBound } from '../lib/late-bound';
@@ -29,6 +29,7 @@ import { systemRandom as random } from '../lib/random';
 import { openTracing } from '../lib/tracing/open-tracing';
 import { createApiServer, type ApiServer } from './api-server/api-server';
 import { expireEvents } from './api-server/objects/event-expiry';
+import { RESTORED_FILE } from './backup/restore';
 import { SERVER_CONFIG_FILE } from './backup/save';
 import { snapshotsOf } from './backup/snapshots-of';
 import { parseAddress, parseServerConfig, type ServerConfig } from './config';
@@ -216,6 +217,7 @@ const serve = async (
     ...{ ...shared, client: server.client, pki, tokens, issueToken: server.issueToken },
     ...{ ...views, ...usedByPods(informers), ...networkViewsIn(informers) },
     ...{ servers: opened.servers, options: nodesOptionsOf(config) },
+    restoredFile: await restoredFileIn(config),
   });
   nodeConnections.bind(nodes.connections);
   const tasks = leadersTasks({ config, network, log, pki }, server, { client, informers, faults });
@@ -367,6 +369,12 @@ const keeperFor = (
     await leaveJoinToken(config, { ...parseJoinToken(joinToken), caHash: pki.caHash });
   },
 });
+
+/** Undefined where nothing was restored, or all nodes have come back since. */
+const restoredFileIn = async ({ dataDir }: ServerConfig): Promise<string | undefined> => {
+  const file = join(dataDir, RESTORED_FILE);
+  return (await readFileIfPresent(file)) === undefined ? undefined : file;
+};
 
 const nodesOptionsOf = (config: ServerConfig) => ({
   clusterCidrs: clusterNetworkOf(config).podCidrs,

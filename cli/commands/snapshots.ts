@@ -97,6 +97,10 @@ export const restore = async (
       `${join(place, SERVER_CONFIG_FILE)}; the ranges of pods and services have to be the same.`,
   );
   say(`Agents rejoin by their certificates: start them with --server and the new address.`);
+  say(
+    'Until each node has come back, no pod begins to use a volume of the network that one node alone may write to. ' +
+      'A node that is gone for good is waited for until it is deleted: dhow delete node NAME.',
+  );
 };
 
 const passphraseOf = async (file: string | undefined): Promise<string | undefined> =>

@@ -54,6 +54,10 @@ export const restoreSnapshot = async (
     await rm(database);
     const known = { id: header.storeId, revision: revisions.nextRevision };
     await replaceFile(join(unfinished, 'store.json'), stringifyJson(known));
+    await replaceFile(
+      join(unfinished, RESTORED_FILE),
+      stringifyJson({ restoredAt: rfc3339(clock.now()), revision: revisions.revision }),
+    );
     await rename(unfinished, dataDir);
     await syncFolder(dirname(dataDir));
     return { header, ...revisions };
@@ -182,6 +186,9 @@ const revisionKey = (revision: number): Buffer => {
 
 /** Field 4 of etcd's KeyValue: how often the key was written. Nobody here reads it, but etcd does. */
 const VERSION_ONE = Buffer.from([0x20, 1]);
+/** In the data folder of a server that was restored, until all of its nodes have come back. */
+export const RESTORED_FILE = 'restored.json';
+
 const RESTORE_TIMEOUT_MS = 10 * 60_000;
 /**
  * More than a cluster writes between two snapshots. A resourceVersion is 128 times a revision and has to

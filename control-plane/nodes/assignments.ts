@@ -17,6 +17,7 @@ import {
   type Secret,
   type VolumeAttachment,
 } from '../../api/types';
+import { heldReasonOf } from '../../api/volume-hold';
 import { stringifyJson } from '../../lib/json';
 import { formatTraceparent } from '../../lib/tracing/traceparent';
 import type { Tracing } from '../../lib/tracing/tracing';
@@ -159,7 +160,7 @@ export class Assignments {
       case ROW.runtimeClasses:
         return this.usedObjects(resource).map((object) => objectRow(keyOf(object), object));
       case ROW.volumes:
-        return this.volumes().map((object) => objectRow(uidOf(object), object));
+        return this.volumes().map(volumeRow);
       case ROW.csiDrivers:
         return this.deps.csi.drivers().map((object) => objectRow(keyOf(object), object));
       case ROW.attachments:
@@ -256,6 +257,12 @@ const objectRow = (key: string, object: ApiObject): WantedRow => ({
     return bytes;
   },
 });
+
+/** What it is held for is no part of the version. */
+const volumeRow = (volume: PersistentVolume): WantedRow => {
+  const row = objectRow(uidOf(volume), volume);
+  return heldReasonOf(volume) === undefined ? row : { ...row, version: undefined };
+};
 
 /** Its status is what the node waits for. */
 const attachmentRow = (key: string, attachment: VolumeAttachment): WantedRow => ({

@@ -85,6 +85,8 @@ export interface NodesServerDeps {
   readonly random: Random;
   readonly log: Log;
   readonly options?: Partial<NodesOptions>;
+  /** The mark of a restore: volumes are held while it is there. Default: nothing was restored. */
+  readonly restoredFile?: string | undefined;
   /** Default: nothing is traced. */
   readonly tracing?: Tracing;
 }

@@ -15,6 +15,7 @@ import type { ObjectView } from './deps';
 import { withConflictRetry } from './node-registrar';
 import type { PodIndex } from './pod-index';
 import { referencesOf } from './pod-references';
+import type { RestoredHold } from './restored-hold';
 import { KeyedListeners } from '../../lib/keyed-listeners';
 
 interface NodeVolumesDeps {
@@ -23,6 +24,8 @@ interface NodeVolumesDeps {
   readonly volumes: ObjectView<PersistentVolume>;
   readonly claims: Pick<ObjectView<PersistentVolumeClaim>, 'get'>;
   readonly podIndex: Pick<PodIndex, 'podsOn' | 'usersOf'>;
+  /** Default: nothing is held. */
+  readonly hold?: Pick<RestoredHold, 'shown'>;
 }
 
 /**
@@ -54,7 +57,14 @@ export class NodeVolumes implements Disposable {
       return volumes.get(name) ?? [];
     });
     const kept = this.kept.get(nodeName)?.values() ?? [];
-    return [...new Map([...kept, ...used].map((volume) => [uidOf(volume), volume])).values()];
+    const all = [...new Map([...kept, ...used].map((volume) => [uidOf(volume), volume])).values()];
+    const { hold } = this.deps;
+    return hold === undefined ? all : all.map((volume) => hold.shown(volume));
+  }
+
+  /** What is told of the volumes of these nodes is another now. */
+  changedFor(nodeNames: Iterable<string>): void {
+    for (const name of nodeNames) this.listeners.tell(name);
   }
 
   /** Calls `listener` when a volume changes that may concern the node; returns the undo. */

@@ -48,6 +48,7 @@ import { NodeVolumes } from './node-volumes';
 import { PeerView } from './peer-view';
 import { PodIndex } from './pod-index';
 import { PolicyRows } from './policies/policy-rows';
+import { RestoredHold } from './restored-hold';
 import { SessionTable } from './session-table';
 import { StatusIntake } from './status-intake';
 import { StreamBroker, type AttachStream } from './stream-broker';
@@ -81,6 +82,7 @@ class GrpcNodesServer implements NodesServer {
   private readonly broker: StreamBroker;
   private readonly sessionDeps: SessionDeps;
   private readonly podIndex: PodIndex;
+  private readonly hold: RestoredHold;
   private readonly nodeVolumes: NodeVolumes;
   private readonly csi: CsiView;
   private readonly peers: PeerView;
@@ -104,7 +106,11 @@ class GrpcNodesServer implements NodesServer {
     this.joinTokens = new JoinTokens(client, clock);
     this.broker = new StreamBroker(clock);
     this.podIndex = new PodIndex(deps);
-    this.nodeVolumes = new NodeVolumes({ ...deps, podIndex: this.podIndex });
+    const { nodes, restoredFile: file } = deps;
+    this.hold = new RestoredHold({ file, nodes, log });
+    this.nodeVolumes = new NodeVolumes({ ...deps, podIndex: this.podIndex, hold: this.hold });
+    const namesOf = () => [...nodes.list()].map(({ metadata }) => metadata.name);
+    this.hold.onChange(() => this.nodeVolumes.changedFor(namesOf()));
     const { podIndex, nodeVolumes } = this;
     this.csi = new CsiView({ ...deps, podIndex, nodeVolumes });
     this.peers = new PeerView(deps.nodes);
@@ -164,6 +170,7 @@ class GrpcNodesServer implements NodesServer {
     this.listener[Symbol.dispose]();
     this.csi[Symbol.dispose]();
     this.nodeVolumes[Symbol.dispose]();
+    this.hold[Symbol.dispose]();
     this.podIndex[Symbol.dispose]();
     this.peers[Symbol.dispose]();
     this.networkRows[Symbol.dispose]();
@@ -349,6 +356,7 @@ class GrpcNodesServer implements NodesServer {
       );
       this.sessions.attach(nodeName, session, signal);
       using _held = this.deps.servers?.hold(nodeName, () => session.close(ELSEWHERE));
+      this.hold.noteSeen(nodeName);
       this.deps.log.info({ node: nodeName, version: hello.version }, 'agent connected');
       await session.run();
       if (session.signal.reason instanceof Error && 'code' in session.signal.reason)

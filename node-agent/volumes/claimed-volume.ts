@@ -8,6 +8,7 @@ import {
   VOLUME_NODE,
 } from '../../api/volumes';
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/types';
+import { heldReasonOf } from '../../api/volume-hold';
 import type { Volume } from './volume-content';
 
 /** The claims of this node's pods, and the volumes behind them. */
@@ -49,6 +50,8 @@ export const claimedVolume = (
   // It stays for those that have it, and for nobody else.
   if (claim.metadata.deletionTimestamp !== undefined && !isUser(volume))
     throw new Error(`can't start pod because PVC "${claimName}" is being deleted`);
+  const held = isUser(volume) ? undefined : heldReasonOf(volume);
+  if (held !== undefined) throw new Error(`volume "${volume.metadata.name}" is held: ${held}`);
   checkUse(pod, podVolume.name, volume);
   checkKind(volume);
   checkPlace(volume, node);

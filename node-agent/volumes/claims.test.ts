@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/types';
+import { withHold } from '../../api/volume-hold';
 import { ManualClock } from '../../lib/clock';
 import { silentLog } from '../../lib/log';
 import { fakeMounter, noNfs } from './fake-mounter';
@@ -164,6 +165,17 @@ it('gives the folder to the group of the pod', () => {
   expect([statSync(path).gid, statSync(path).mode & 0o7777]).toEqual([4242, 0o2777]);
 });
 
+const hold = (name: string) => volumes.set(name, withHold(volumes.get(name)!, 'for a reason'));
+
+it('goes on with a volume that it had before that was held', () => {
+  bind('a');
+  const pod = podOf('1', 'a');
+  const path = prepare(pod);
+  hold('pv-a');
+  expect(prepare(pod)).toBe(path);
+  expect(() => prepare(podOf('2', 'a'))).toThrow('volume "pv-a" is held: for a reason');
+});
+
 it.each<[string, () => void]>([
   ['persistentvolumeclaim "a" not found', () => claims.delete('a')],
   ['can\'t start pod because PVC "a" is being deleted', () => bind('a', {}, GOING)],
@@ -181,6 +193,7 @@ it.each<[string, () => void]>([
   ],
   ['volume "pv-a" has mount options', () => bind('a', { mountOptions: ['ro'] })],
   ['volume "pv-a" is being deleted', () => going('pv-a')],
+  ['volume "pv-a" is held: for a reason', () => hold('pv-a')],
   [
     'volume "pv-a" lies on node "n2"',
     () =>

@@ -1,10 +1,18 @@
 import { mkdtemp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CONFIG_MAPS, PODS, SECRETS } from '../../api/resources';
+import {
+  CONFIG_MAPS,
+  CSI_DRIVERS,
+  EVENTS,
+  PERSISTENT_VOLUME_CLAIMS,
+  PERSISTENT_VOLUMES,
+  PODS,
+  SECRETS,
+} from '../../api/resources';
 import { readKubeconfig } from '../../client/kubeconfig';
 import { RestClient } from '../../client/rest-client';
-import { restoreSnapshot, verifySnapshot } from '../../control-plane/backup/restore';
+import { RESTORED_FILE, restoreSnapshot, verifySnapshot } from '../../control-plane/backup/restore';
 import { listSnapshots, saveSnapshot, SNAPSHOTS_FOLDER } from '../../control-plane/backup/save';
 import { systemClock as clock } from '../../lib/clock';
 import { FakeContainerRuntime } from '../../runtime/containers';
@@ -112,6 +120,72 @@ it('restores on another machine what was there, at later versions, and has old w
   await eventually(async () => (await client.get(PODS, name)).status.phase === 'Running');
   expect(sandboxes()).toEqual(before);
   await client.create(CONFIG_MAPS, configMap('and-on'));
+});
+
+it('lets no pod begin with a volume of one writer before each node is back, and says which is not', async () => {
+  const elsewhere = join(directory, 'elsewhere');
+  const [one, two] = [join(directory, 'n1'), join(directory, 'n2')];
+  const mark = join(elsewhere, 'data', RESTORED_FILE);
+  const path = await (async () => {
+    await using running = await startServer(directory);
+    const client = await clientOf(running);
+    const plane = { token: running.joinToken, port: running.agentsPort };
+    for (const [name, state] of [
+      ['n1', one],
+      ['n2', two],
+    ] as const)
+      await (await startAgent(plane, state, { name })).stop();
+    const spec = { accessModes: ['ReadWriteOnce'], storageClassName: '' };
+    await client.create(PERSISTENT_VOLUMES, {
+      ...{ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: 'shared' } },
+      spec: {
+        ...{ ...spec, capacity: { storage: '1Gi' } },
+        csi: { driver: 'none.example', volumeHandle: 'v' },
+      },
+      status: {},
+    });
+    await client.create(CSI_DRIVERS, {
+      ...{ apiVersion: 'storage.k8s.io/v1', kind: 'CSIDriver', metadata: { name: 'none.example' } },
+      spec: { attachRequired: false },
+    });
+    await client.create(PERSISTENT_VOLUME_CLAIMS, {
+      ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim' },
+      metadata: { namespace: 'default', name: 'data' },
+      spec: { ...spec, volumeName: 'shared', resources: { requests: { storage: '1Gi' } } },
+      status: {},
+    });
+    const claim = { namespace: 'default', name: 'data' };
+    await eventually(
+      async () =>
+        (await client.get(PERSISTENT_VOLUME_CLAIMS, claim)).status?.phase === 'Bound' || undefined,
+    );
+    return (await save()).path;
+  })();
+  await restoreSnapshot({ path, dataDir: join(elsewhere, 'data'), clock, passphrase }, signal);
+  await using running = await startServer(elsewhere);
+  const client = await clientOf(running);
+  const plane = { port: running.agentsPort };
+  await using _first = await startAgent(plane, one);
+  const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }];
+  const mounts = { volumeMounts: [{ name: 'data', mountPath: '/data' }] };
+  await client.create(PODS, podDraft('web', mounts, { volumes }));
+  const told = async () =>
+    (await client.list(EVENTS, { namespace: 'default' }, signal)).items
+      .filter(({ involvedObject }) => involvedObject.name === 'web')
+      .map(({ message = '' }) => message);
+  await eventually(async () =>
+    (await told()).some((text) => /volume "shared" is held: .*delete node\): n2$/.test(text)),
+  );
+  await stat(mark);
+  await using _second = await startAgent(plane, two, { name: 'n2', nodeIp: '192.0.2.2' });
+  await eventually(
+    async () =>
+      await stat(mark).then(
+        () => false,
+        () => true,
+      ),
+  );
+  await eventually(async () => (await told()).some((text) => text.includes('none.example')));
 });
 
 it('refuses to restore over a cluster, with another passphrase, without one, and what was changed', async () => {
