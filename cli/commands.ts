@@ -216,6 +216,7 @@ const defineElsewhere = (program: Command): void => {
     ['lab', 'Break nodes of a cluster of this machine on purpose, and heal them'],
     ['etcd', "Save and restore a cluster, on its server's machine"],
     ['certs', 'Show the certificates of this machine, and replace those of a server'],
+    ['upgrade', 'Look whether anything stands in the way of another version'],
     ['server', 'Run a control plane'],
     ['agent', 'Run a node'],
     ['version', 'Print the version'],

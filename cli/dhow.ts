@@ -19,6 +19,7 @@ const BUNDLE_OF_COMMAND: Readonly<Record<string, string>> = {
   lab: 'cluster',
   etcd: 'upkeep',
   certs: 'upkeep',
+  upgrade: 'upkeep',
 };
 
 const SERVICES: ReadonlySet<string> = new Set(['server', 'agent']);

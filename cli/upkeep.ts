@@ -2,11 +2,11 @@ import { Command } from 'commander';
 import { systemTerminal } from './output/terminal';
 import { runProgram } from './program';
 import { defineCerts } from './syntax/certs';
-import { defineEtcd } from './syntax/upkeep';
+import { defineEtcd, defineUpgrade } from './syntax/upkeep';
 import type { Local, LocalAction } from './syntax/command';
 
 /**
- * What is done on the machine of a server, as root: `dhow etcd` and `dhow certs`. Apart from the commands that
+ * What is done on the machine of a server, as root: `dhow etcd`, `dhow certs` and `dhow upgrade`. Apart from the commands that
  * ask a server, since what reads certificates and stores is large, and each of those would wait for it.
  */
 export const main = async (argv: readonly string[]): Promise<number> => {
@@ -21,6 +21,7 @@ export const main = async (argv: readonly string[]): Promise<number> => {
     });
   defineEtcd(program);
   defineCerts(program, local);
+  defineUpgrade(program, local);
   const code = await runProgram(program, argv);
   return code === 0 ? exitCode : code;
 };

@@ -137,10 +137,9 @@ class NodeAgent implements Agent {
     this.services = this.serviceProxy();
     this.streams = this.streamServer(stores.paths);
     this.session = new SessionClient({
-      transport,
+      ...{ transport, noteAuthorities: deps.noteAuthorities },
       hello: () => this.hello(),
       joinAgain: deps.joinAgain ?? (() => Promise.reject(new Error('removed from the cluster'))),
-      ...(deps.noteAuthorities === undefined ? {} : { noteAuthorities: deps.noteAuthorities }),
       handlers: this.handlers(),
       statuses: this.statuses,
       events: this.events,

@@ -65,14 +65,11 @@ export const runAgent = async (
   const { store, identity, servers, host, again } = await joined(config, log);
   const encryption = encryptionOf(config);
   const nodeIps = await nodeIpsOf(config, host, identity.agentsPort);
-  const renewer = new CertificateRenewer(
-    {
-      ...{ ...shared, store },
-      renew: (request) => transport.renew(request),
-      rejoin: (known) => rejoinByKey(known, servers.current.host, systemClock),
-    },
-    identity,
-  );
+  const renewing = {
+    renew: (request: Buffer) => transport.renew(request),
+    rejoin: (known: NodeIdentity) => rejoinByKey(known, servers.current.host, systemClock),
+  };
+  const renewer = new CertificateRenewer({ ...shared, store, ...renewing }, identity);
   const transport = createTransport(servers, () => renewer.current, systemClock);
   await using runtime = await openRuntime(config, log);
   await using images = await createImageService({

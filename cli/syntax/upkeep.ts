@@ -10,7 +10,8 @@ import {
   type VerifyOptions,
 } from '../commands/snapshots';
 import { stopSignal } from '../program';
-import { examples, ofServer } from './command';
+import type { UpgradeOptions } from '../commands/upgrade';
+import { examples, lazily, ofServer, type Local } from './command';
 
 /** `dhow etcd snapshot save | list | verify | restore`. */
 export const defineEtcd = (program: Command): void => {
@@ -42,6 +43,22 @@ export const defineEtcd = (program: Command): void => {
     .option('--data-dir <dir>', 'of the server to be; default /var/lib/dhow/server')
     .option('--passphrase-file <file>', 'with which it was sealed')
     .action((file: string, options: RestoreCommandOptions) => restore(file, options, stopSignal()));
+};
+
+/** `dhow upgrade --check`. */
+export const defineUpgrade = (program: Command, local: Local): void => {
+  local<[UpgradeOptions]>(
+    ofServer(program.command('upgrade'))
+      .description('Look whether anything stands in the way of another version; 1 if so')
+      .option('--check', 'look, and change nothing; there is nothing else that it does')
+      .option('--to <version>', 'that is to follow; default the one of this program')
+      .option('-o, --output <format>', 'yaml, json, name or a template')
+      .addHelpText(
+        'after',
+        examples('sudo dhow upgrade --check', 'sudo dhow upgrade --check --to 0.2.0 -o json'),
+      ),
+    lazily(async () => (await import('../commands/upgrade.js')).checkUpgrade),
+  );
 };
 
 const EXAMPLES = examples(

@@ -39,7 +39,7 @@ export const holderByProof = (
     shown !== undefined &&
     isSignedByOneOf(shown, trusted) &&
     verify('sha256', rejoinProofOf(certificateRequest), shown.publicKey, signature);
-  return holderIn(isProven ? (shown.toLegacyObject() as PeerCertificate) : undefined);
+  return holderIn(isProven ? shown.toLegacyObject() : undefined);
 };
 
 const parsedCertificate = (pem: string): X509Certificate | undefined => {

@@ -120,16 +120,7 @@ export class NodeSession {
     const lease = new LeaseRenewer(deps, this.name, leaseSeconds);
     const { nodes, registrar, clock } = deps;
     this.clockProbe = new ClockProbe(deps.clock);
-    const acknowledge = () =>
-      this.writer.write({
-        message: {
-          $case: 'heartbeatAck',
-          value: {
-            probe: this.clockProbe.next(),
-            authorities: bundleHashOf(deps.pki.caCertificate),
-          },
-        },
-      });
+    const acknowledge = () => this.acknowledge();
     const checkAddress: NodeKeeperDeps['checkAddress'] = (current, claimed, signal) =>
       registrar.checkAddress(current, claimed, stream.peer, signal);
     const keeperDeps = {
@@ -165,6 +156,12 @@ export class NodeSession {
 
   get name(): string {
     return this.node.metadata.name;
+  }
+
+  private acknowledge(): Promise<void> {
+    const authorities = bundleHashOf(this.deps.pki.caCertificate);
+    const value = { probe: this.clockProbe.next(), authorities };
+    return this.writer.write({ message: { $case: 'heartbeatAck', value } });
   }
 
   /** Ends the session; `run` then returns or throws `reason`. */

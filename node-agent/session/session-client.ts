@@ -41,7 +41,7 @@ export interface SessionClientDeps {
   /** The server knows this node's certificate no more. @throws Error when there is no way back */
   readonly joinAgain: () => Promise<void>;
   /** Told with each acknowledgement which authorities the server trusts, by a hash. */
-  readonly noteAuthorities?: (hash: string) => void;
+  readonly noteAuthorities?: ((hash: string) => void) | undefined;
   readonly handlers: SessionHandlers;
   readonly statuses: StatusOutbox;
   readonly events: EventOutbox;

@@ -33,13 +33,35 @@ export const schemaRefusal = (text: string | undefined): string | undefined => {
     : undefined;
 };
 
+export interface StoredSchema {
+  /** Undefined where nobody has said it. */
+  readonly schema?: number;
+  readonly writtenBy?: string;
+  /** Why this release must not touch it. */
+  readonly refusal?: string;
+}
+
+/** What a store says of itself, and whether this release can read it. Only reads. */
+export const readSchema = async (
+  connection: EtcdConnection,
+  signal?: AbortSignal,
+): Promise<StoredSchema> => {
+  const { kvs } = await connection.range({ key: STORE_SCHEMA_KEY }, signal);
+  const text = kvs[0]?.value.toString();
+  const found = text === undefined ? undefined : parsed(text);
+  const refusal = schemaRefusal(text);
+  return {
+    ...(found === undefined ? {} : { schema: found.schema, writtenBy: found.writtenBy }),
+    ...(refusal === undefined ? {} : { refusal }),
+  };
+};
+
 /** Only reads. @throws Error when a release that is newer by too much wrote the store */
 export const checkSchema = async (
   connection: EtcdConnection,
   signal?: AbortSignal,
 ): Promise<void> => {
-  const { kvs } = await connection.range({ key: STORE_SCHEMA_KEY }, signal);
-  const refusal = schemaRefusal(kvs[0]?.value.toString());
+  const { refusal } = await readSchema(connection, signal);
   if (refusal !== undefined) throw new Error(`${connection.name}: ${refusal}. Nothing was changed`);
 };
 
