@@ -35,9 +35,11 @@ const nodes = (version: string, isReady = true) => ({
   ...{ server: 'v1.34.1+dhow-0.2.0', nodes: [{ name: 'old', version, isReady }] },
 });
 
+const ALONE = { cluster: { server: 'v1.34.1+dhow-0.1.3', nodes: [] } };
+
 it.each<[string, string, string, Partial<UpgradeFacts>]>([
-  ['a server two versions back', 'server', 'first 0.2', { target: '0.3.0' }],
-  ['an older version', 'server', 'may not read its store', { target: '0.0.9' }],
+  ['a server two versions back', 'server', 'first 0.2', { target: '0.3.0', ...ALONE }],
+  ['an older version', 'server', 'may not read its store', { target: '0.0.9', ...ALONE }],
   ['a server that is away', 'server', 'refused', { cluster: { problem: 'refused' } }],
   [
     'an agent two versions back',
