@@ -1,9 +1,16 @@
 import { ApiError } from '../api/errors';
 import type { PodExplanation, SchedulingDecision } from '../api/decisions';
 import type { Informers } from '../client/informers';
-import type { Placements } from '../client/placements';
+import type { PlacementQuestion, Placements } from '../client/placements';
 import type { VirtualResource } from '../client/virtual-resource';
 import { TaskGroup } from '../lib/async/task-group';
+import {
+  answerOf,
+  type AskLeader,
+  type QuestionArgument,
+  type QuestionName,
+} from './leaders-answers';
+import type { NodesServer } from './nodes';
 import type { Scheduler } from './scheduler';
 import type { Leading, Term } from './store';
 
@@ -53,7 +60,7 @@ export const leaderMetrics = (leading: Leading) => ({
 
 /**
  * The scheduler of a server that leads now and then: in each term another, which takes over nothing from
- * an earlier one. While another server leads nobody is answered.
+ * an earlier one. While another server leads that one is asked.
  */
 export class LedScheduler {
   private current: Scheduler;
@@ -64,18 +71,67 @@ export class LedScheduler {
   constructor(
     private readonly leading: Pick<Leading, 'isFollowing'>,
     private readonly make: () => Scheduler,
+    private readonly ask: AskLeader = () => Promise.reject(notLeading()),
   ) {
     this.current = make();
-    const asked = () => this.asked();
-    this.decisions = servedBy(this.current.decisions, () => asked().decisions);
-    this.explanations = servedBy(this.current.explanations, () => asked().explanations);
-    this.placements = {
-      review: (...args) => asked().placements.review(...args),
-      plan: async (...args) => asked().placements.plan(...args),
-      rebalance: async (...args) => asked().placements.rebalance(...args),
-      replay: async (...args) => asked().placements.replay(...args),
-      capture: async (...args) => asked().placements.capture(...args),
+    this.decisions = this.ledDecisions();
+    this.explanations = {
+      resource: this.current.explanations.resource,
+      get: (name, query, signal) =>
+        this.either('explanations.get', { name, query: query.toString() }, signal, () =>
+          this.current.explanations.get(name, query, signal),
+        ),
     };
+    this.placements = this.ledPlacements();
+  }
+
+  /** To another server: not when this one does not lead either, lest a question goes round. @throws ApiError */
+  answer(name: string, argument: unknown, signal: AbortSignal): Promise<unknown> {
+    return answerOf(this.asked(), name, argument, signal);
+  }
+
+  private ledDecisions(): VirtualResource<SchedulingDecision> {
+    return {
+      resource: this.current.decisions.resource,
+      get: (name, query, signal) =>
+        this.either('decisions.get', { name, query: query.toString() }, signal, () =>
+          this.current.decisions.get(name, query, signal),
+        ),
+      list: (namespace, signal) =>
+        this.either(
+          'decisions.list',
+          namespace === undefined ? {} : { namespace },
+          signal,
+          async () => offered(await this.current.decisions.list?.(namespace, signal)),
+        ),
+      watch: (...args) => offered(this.asked().decisions.watch?.(...args)),
+    };
+  }
+
+  private ledPlacements(): Placements {
+    const local = () => this.current.placements;
+    return {
+      review: (...args) => this.asked().placements.review(...args),
+      plan: (question, signal) =>
+        this.either('plan', planArgument(question), signal, () => local().plan(question, signal)),
+      rebalance: (question, signal) =>
+        this.either('rebalance', question, signal, () => local().rebalance(question, signal)),
+      replay: (question, signal) =>
+        this.either('replay', question, signal, () => local().replay(question, signal)),
+      capture: (question, signal) =>
+        this.either('capture', question, signal, () => local().capture(question, signal)),
+    };
+  }
+
+  /** From the server that leads, or from here. */
+  private async either<N extends QuestionName, T>(
+    name: N,
+    argument: QuestionArgument<N>,
+    signal: AbortSignal,
+    local: () => Promise<T>,
+  ): Promise<T> {
+    if (!this.leading.isFollowing) return local();
+    return (await this.ask(name, argument, signal)) as T;
   }
 
   lines(): readonly string[] {
@@ -97,20 +153,22 @@ export class LedScheduler {
   }
 }
 
-/** As `like` is served, by whoever it is now. */
-const servedBy = <T extends SchedulingDecision | PodExplanation>(
-  like: VirtualResource<T>,
-  now: () => VirtualResource<T>,
-): VirtualResource<T> => ({
-  resource: like.resource,
-  get: async (...args) => now().get(...args),
-  ...(like.list === undefined || like.watch === undefined
-    ? {}
-    : {
-        list: async (...args) => offered(now().list?.(...args)),
-        watch: (...args) => offered(now().watch?.(...args)),
-      }),
+const planArgument = ({
+  replacedOwners,
+  ...question
+}: PlacementQuestion): QuestionArgument<'plan'> => ({
+  ...question,
+  ...(replacedOwners === undefined ? {} : { replacedOwners: [...replacedOwners] }),
 });
+
+/** Asks whoever leads, as far as is known. */
+export const askerOf =
+  (leading: Pick<Leading, 'leader'>, nodes: Pick<NodesServer, 'ask'>): AskLeader =>
+  async (name, argument, signal) => {
+    const { leader } = leading;
+    if (leader === undefined) throw notLeading();
+    return nodes.ask(leader, name, argument, signal);
+  };
 
 const offered = <T>(answer: T | undefined): T => {
   if (answer === undefined) throw notLeading();

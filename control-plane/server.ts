@@ -43,9 +43,14 @@ import {
 } from './controllers';
 import { ensureDefaultClasses } from './default-classes';
 import { etcdCredentialsOf } from './etcd-credentials';
-import { LedScheduler, leaderMetrics, runAsLeader, termOf } from './leader';
+import { askerOf, LedScheduler, leaderMetrics, runAsLeader, termOf } from './leader';
 import { memoryBudgetOf, type MemoryBudget } from './memory-budget';
-import { createNodesServer, expireJoinTokens, type NodesServer } from './nodes';
+import {
+  createNodesServer,
+  expireJoinTokens,
+  type NodesServer,
+  type NodesServerDeps,
+} from './nodes';
 import { Encryption } from './encryption/encryption';
 import { EncryptionKeys } from './encryption/encryption-keys';
 import { ENCRYPTION_KEY_FILE } from '../api/encryption-keys';
@@ -189,7 +194,9 @@ const serve = async (
   const views = viewsIn(informers);
   const client = leadersClient.proxy;
   const placing = { ...shared, ...views, ...selectorViewsIn(informers), faults, client };
-  const scheduler = new LedScheduler(leading, await schedulersBy(config, log, budget, placing));
+  const others = lateBound<NodesServer>('the nodes server');
+  const schedulers = await schedulersBy(config, log, budget, placing);
+  const scheduler = new LedScheduler(leading, schedulers, askerOf(leading, others.proxy));
   const connections = nodeConnections.proxy;
   await using metrics = createResourceMetrics({ ...views, connections, clock });
   await using audit = await openAudit(config, log);
@@ -198,28 +205,26 @@ const serve = async (
   await using server = createApiServer({
     ...shared,
     ...{ store, caches, tls: pki, network, serviceAccountKey: pki.serviceAccountKey },
-    nodeConnections: connections,
-    activities,
-    budget,
+    ...{ nodeConnections: connections, activities, budget },
     lag: () => monitor.histogram,
     virtualResources: [...answersOf(scheduler), ...metrics.resources, encryptionKeys, serverViews],
     placements: scheduler.placements,
     moreMetrics: [scheduler, leaderMetrics(leading), serverViews, ...tracing.metrics, ...snapshots],
     ...{ registry, objectFaults: faults },
-    certificates: () => pki.lives(),
     ...{ ...timesOf(config), ...authentication.deps },
     ...(audit === undefined ? {} : { auditor: audit.auditor }),
-    version: VERSION,
+    ...{ certificates: () => pki.lives(), version: VERSION },
   });
   apiClient.bind(server.client);
   leadersClient.bind(server.clientWithin(() => termOf(leading)));
   await using nodes = createNodesServer({
     ...{ ...shared, client: server.client, pki, tokens, issueToken: server.issueToken },
     ...{ ...views, ...usedByPods(informers), ...networkViewsIn(informers) },
-    ...{ servers: opened.servers, options: nodesOptionsOf(config) },
+    ...{ servers: opened.servers, answer: answerBy(scheduler), options: nodesOptionsOf(config) },
     restoredFile: await restoredFileIn(config),
   });
   nodeConnections.bind(nodes.connections);
+  others.bind(nodes);
   const tasks = leadersTasks({ config, network, log, pki }, server, { client, informers, faults });
   await using group = new TaskGroup(signal);
   for (const part of [informers, authentication, encryptionKeys])
@@ -274,6 +279,11 @@ const ensureSystem = async (deps: SystemServicesDeps, { isFollowing }: Leading):
   await ensureDefaultClasses(deps.client);
   if (!isFollowing) await ensureSystemServices(deps);
 };
+
+const answerBy =
+  (scheduler: LedScheduler): NonNullable<NodesServerDeps['answer']> =>
+  async (...question) =>
+    scheduler.answer(...question);
 
 /** What the scheduler tells of itself. */
 const answersOf = ({ decisions, explanations }: LedScheduler) => [decisions, explanations] as const;

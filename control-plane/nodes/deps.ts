@@ -28,6 +28,7 @@ import type { Clock } from '../../lib/clock';
 import type { Log } from '../../lib/log';
 import type { Random } from '../../lib/random';
 import type { Tracing } from '../../lib/tracing/tracing';
+import type { Answer } from './leaders-questions';
 import type { BootstrapTokens } from '../pki/bootstrap-tokens';
 import type { Pki } from '../pki/pki';
 
@@ -79,6 +80,8 @@ export interface NodesServerDeps {
   readonly pki: Pick<Pki, 'caCertificate' | 'clientCaHash' | 'server' | 'signNodeRequest'>;
   /** Whoever has a live token may join. */
   readonly tokens: Pick<BootstrapTokens, 'verify'>;
+  /** What other servers may ask of this one besides streams to its nodes. Default: nothing. */
+  readonly answer?: Answer;
   /** Default: there is but one server. */
   readonly servers?: KnownServers;
   readonly clock: Clock;

@@ -38,6 +38,7 @@ import { NodeClaims } from './node-claims';
 import { NodeQuota } from './node-quota';
 import { NodeRegistrar } from './node-registrar';
 import { LocalStreams, AllStreams } from './node-streams';
+import { answerCall, type AskCall } from './leaders-questions';
 import { RelayService, type RelayCall } from './relay-service';
 import { RelayedStreams } from './relayed-streams';
 import { requireServer } from './server-caller';
@@ -60,6 +61,8 @@ export interface NodesServer extends AsyncDisposable {
   /** Uses the server's newest certificate for new connections. */
   showNewCertificate(): void;
   readonly connections: NodeConnections;
+  /** Asks another server, by its identity. @throws ApiError */
+  ask(id: string, question: string, argument: object, signal: AbortSignal): Promise<unknown>;
   /**
    * One session of the node whose key this is, from its hello to its end. What gRPC calls; a link of
    * another kind may call it as well. @throws an error with the gRPC status that the agent is to get
@@ -164,6 +167,11 @@ class GrpcNodesServer implements NodesServer {
     this.listener.renew();
   }
 
+  async ask(id: string, question: string, argument: object, signal: AbortSignal): Promise<unknown> {
+    if (this.relayed === undefined) return nothingAnswered();
+    return this.relayed.ask(id, question, argument, signal);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.sessions.closeAll(grpcError(status.UNAVAILABLE, 'the server is stopping'));
     this.relayed?.[Symbol.dispose]();
@@ -233,6 +241,12 @@ class GrpcNodesServer implements NodesServer {
           await this.relays.serve(call);
         });
       },
+      ask: (call: AskCall) => {
+        this.finish(call, async () => {
+          requireServer(call);
+          await answerCall(call, this.deps.answer ?? nothingAnswered, this.deps.clock);
+        });
+      },
     });
   }
 
@@ -258,7 +272,7 @@ class GrpcNodesServer implements NodesServer {
 
   /** Its failure becomes the stream's status. */
   private finish(
-    call: SessionCall | AttachStream | RelayCall,
+    call: SessionCall | AttachStream | RelayCall | AskCall,
     run: () => Promise<void>,
     endsWithHandler = true,
   ): void {
@@ -388,6 +402,9 @@ const addressOf = (peer: string): string =>
     .replace(/^::ffff:/, '');
 
 const ELSEWHERE = grpcError(status.ABORTED, 'the agent has connected to another server');
+
+const nothingAnswered = (): Promise<never> =>
+  Promise.reject(new ApiError('ServiceUnavailable', 'there is no other server'));
 
 /** Short calls: the store's own deadlines end them. */
 const NEVER = new AbortController().signal;

@@ -18,6 +18,7 @@ import {
 } from '../../proto/gen/dhow/peer/v1/peer';
 import type { Pki } from '../pki/pki';
 import type { KnownServer, KnownServers } from './deps';
+import { askServer } from './leaders-questions';
 import type { NodeStreams } from './node-streams';
 import { isServersCertificate } from './server-caller';
 import type { AgentCall, OpenedStream } from './stream-broker';
@@ -82,6 +83,14 @@ export class RelayedStreams implements NodeStreams, Disposable {
     } finally {
       undo();
     }
+  }
+
+  /** Asks one server, by its identity. @throws ApiError */
+  async ask(id: string, question: string, argument: object, signal: AbortSignal): Promise<unknown> {
+    const server = this.deps.servers.live().find((each) => each.id === id);
+    if (server === undefined)
+      throw new ApiError('ServiceUnavailable', 'the server that leads is not known yet');
+    return askServer(this.clientOf(server), question, argument, signal);
   }
 
   [Symbol.dispose](): void {

@@ -98,11 +98,24 @@ it('answers on each server what is written on another; one leads, and the next w
   await post(second, DEPLOYMENTS, deploymentOf('before', 3));
   await eventually(() => isPlaced(second, 'before', 3));
   await eventually(() => isPlaced(first, 'before', 3));
-  const { status, text } = await second.ask(
-    'GET',
-    '/apis/scheduling.dhow.dev/v1/schedulingdecisions',
+  // Only the leader has taken decisions; the other asks it.
+  for (const server of [first, second]) {
+    const { text } = await server.ask('GET', '/apis/scheduling.dhow.dev/v1/schedulingdecisions');
+    expect((parseJson(text) as { readonly items: readonly unknown[] }).items).toHaveLength(3);
+  }
+  const rebalance = { apiVersion: 'scheduling.dhow.dev/v1', kind: 'RebalancePlan', spec: {} };
+  const [planned, here] = await Promise.all(
+    [second, first].map((server) =>
+      server.ask('POST', '/apis/scheduling.dhow.dev/v1/rebalanceplans', stringifyJson(rebalance)),
+    ),
   );
-  expect([status, text]).toEqual([503, expect.stringContaining('another server leads')]);
+  expect([planned?.status, planned?.text]).toEqual([here?.status, here?.text]);
+  expect(planned?.status).toBeLessThan(300);
+  const missing = await second.ask(
+    'GET',
+    '/apis/scheduling.dhow.dev/v1/namespaces/default/podexplanations/nobody',
+  );
+  expect(missing.status).toBe(404);
 
   first.kill('SIGKILL');
   // While nobody leads yet, the API is answered all the same.

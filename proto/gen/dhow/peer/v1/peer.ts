@@ -12,12 +12,31 @@ import {
   Client,
   type ClientDuplexStream,
   type ClientOptions,
+  type ClientReadableStream,
   type handleBidiStreamingCall,
+  type handleServerStreamingCall,
   makeGenericClientConstructor,
   type Metadata,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { AttachRequest, AttachResponse, OpenStream, StreamError } from "../../agent/v1/agent";
+
+export interface AskRequest {
+  question: string;
+  /** JSON. */
+  argument: Buffer;
+}
+
+export interface AskResponse {
+  message:
+    | //
+    /** Of the answer, which is JSON, in order. */
+    { $case: "piece"; value: Buffer }
+    | //
+    /** The first and last where there is no answer. */
+    { $case: "refused"; value: StreamError }
+    | undefined;
+}
 
 export interface RelayRequest {
   message:
@@ -52,6 +71,192 @@ export interface RelayResponse {
 
 export interface RelayOpened {
 }
+
+function createBaseAskRequest(): AskRequest {
+  return { question: "", argument: Buffer.alloc(0) };
+}
+
+export const AskRequest: MessageFns<AskRequest> = {
+  encode(message: AskRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.question !== "") {
+      writer.uint32(10).string(message.question);
+    }
+    if (message.argument.length !== 0) {
+      writer.uint32(18).bytes(message.argument);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AskRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAskRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.question = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.argument = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AskRequest {
+    return {
+      question: isSet(object.question) ? globalThis.String(object.question) : "",
+      argument: isSet(object.argument) ? Buffer.from(bytesFromBase64(object.argument)) : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: AskRequest): unknown {
+    const obj: any = {};
+    if (message.question !== "") {
+      obj.question = message.question;
+    }
+    if (message.argument.length !== 0) {
+      obj.argument = base64FromBytes(message.argument);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AskRequest>): AskRequest {
+    return AskRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AskRequest>): AskRequest {
+    const message = createBaseAskRequest();
+    message.question = object.question ?? "";
+    message.argument = object.argument ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseAskResponse(): AskResponse {
+  return { message: undefined };
+}
+
+export const AskResponse: MessageFns<AskResponse> = {
+  encode(message: AskResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.message?.$case) {
+      case "piece":
+        writer.uint32(10).bytes(message.message.value);
+        break;
+      case "refused":
+        StreamError.encode(message.message.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AskResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAskResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.message = { $case: "piece", value: Buffer.from(reader.bytes()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = { $case: "refused", value: StreamError.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AskResponse {
+    return {
+      message: isSet(object.piece)
+        ? { $case: "piece", value: Buffer.from(bytesFromBase64(object.piece)) }
+        : isSet(object.refused)
+        ? { $case: "refused", value: StreamError.fromJSON(object.refused) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: AskResponse): unknown {
+    const obj: any = {};
+    if (message.message?.$case === "piece") {
+      obj.piece = base64FromBytes(message.message.value);
+    } else if (message.message?.$case === "refused") {
+      obj.refused = StreamError.toJSON(message.message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AskResponse>): AskResponse {
+    return AskResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AskResponse>): AskResponse {
+    const message = createBaseAskResponse();
+    switch (object.message?.$case) {
+      case "piece": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "piece", value: object.message.value };
+        }
+        break;
+      }
+      case "refused": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "refused", value: StreamError.fromPartial(object.message.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
 
 function createBaseRelayRequest(): RelayRequest {
   return { message: undefined };
@@ -435,6 +640,16 @@ export const PeerServiceService = {
     responseSerialize: (value: RelayResponse): Buffer => Buffer.from(RelayResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RelayResponse => RelayResponse.decode(value),
   },
+  /** A question that the scheduler of the server that leads can answer. One that does not lead refuses it. */
+  ask: {
+    path: "/dhow.peer.v1.PeerService/Ask" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: AskRequest): Buffer => Buffer.from(AskRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AskRequest => AskRequest.decode(value),
+    responseSerialize: (value: AskResponse): Buffer => Buffer.from(AskResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AskResponse => AskResponse.decode(value),
+  },
 } as const;
 
 export interface PeerServiceServer extends UntypedServiceImplementation {
@@ -443,6 +658,8 @@ export interface PeerServiceServer extends UntypedServiceImplementation {
    * calls has decided that the user may.
    */
   relay: handleBidiStreamingCall<RelayRequest, RelayResponse>;
+  /** A question that the scheduler of the server that leads can answer. One that does not lead refuses it. */
+  ask: handleServerStreamingCall<AskRequest, AskResponse>;
 }
 
 export interface PeerServiceClient extends Client {
@@ -453,6 +670,9 @@ export interface PeerServiceClient extends Client {
   relay(): ClientDuplexStream<RelayRequest, RelayResponse>;
   relay(options: Partial<CallOptions>): ClientDuplexStream<RelayRequest, RelayResponse>;
   relay(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<RelayRequest, RelayResponse>;
+  /** A question that the scheduler of the server that leads can answer. One that does not lead refuses it. */
+  ask(request: AskRequest, options?: Partial<CallOptions>): ClientReadableStream<AskResponse>;
+  ask(request: AskRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<AskResponse>;
 }
 
 export const PeerServiceClient = makeGenericClientConstructor(
@@ -463,6 +683,14 @@ export const PeerServiceClient = makeGenericClientConstructor(
   service: typeof PeerServiceService;
   serviceName: string;
 };
+
+function bytesFromBase64(b64: string): Uint8Array {
+  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  return globalThis.Buffer.from(arr).toString("base64");
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 
