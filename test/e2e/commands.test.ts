@@ -193,6 +193,28 @@ describe('a terminal', () => {
     await cluster.must('delete', 'pod', 'tty');
   });
 
+  it('tells a process that was attached to of its new size', async () => {
+    const script = 'while read -r _; do stty size; done';
+    await cluster.apply(podYaml('sized', ['sh', '-c', script], { stdin: true, tty: true }));
+    await cluster.podIsReady('sized');
+    const { input, said, resize, ended } = cluster.atTerminal('attach', '-it', 'sized');
+    try {
+      for (const [rows, columns] of [
+        [31, 97],
+        [17, 61],
+      ] as const) {
+        await cluster.until('its size', async () => {
+          if (!resize(rows, columns)) return false;
+          input('\n');
+          return said().includes(`${rows} ${columns}\r\n`);
+        });
+      }
+    } finally {
+      await ended();
+    }
+    await cluster.must('delete', 'pod', 'sized', '--grace-period=1');
+  });
+
   it('shows colour to people', async () => {
     await cluster.apply(podYaml('seen', SLEEP));
     await cluster.podIsReady('seen');

@@ -5,6 +5,7 @@ import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ApiObject, Pod } from '../../../api/types';
 import { clusterPaths } from '../../../cli/cluster-paths';
+import { atTerminal, type AtTerminal } from './terminal';
 
 const ROOT = join(__dirname, '..', '..', '..');
 export const DHOW = join(ROOT, 'dhow');
@@ -86,6 +87,11 @@ export class TestCluster implements AsyncDisposable {
     const words = [this.program, ...args].map((word) => `'${word}'`).join(' ');
     const script = ['--quiet', '--return', '--command', words, '/dev/null'];
     return run('script', script, { env: this.env, input });
+  }
+
+  /** As `onTerminal`, of a command that goes on. The caller ends it. */
+  atTerminal(...args: readonly string[]): AtTerminal {
+    return atTerminal([this.program, ...args].map((word) => `'${word}'`).join(' '), this.env);
   }
 
   kubectl(...args: string[]): Promise<Result> {
