@@ -46,8 +46,49 @@ export interface ContainerRuntime extends AsyncDisposable {
   /** Of one sandbox when its id is given. */
   containers(sandboxId?: string): readonly ContainerState[];
   container(id: string): ContainerState | undefined;
+  /** What makes containers here: the default first, then those that were found to work. */
+  handlers(): readonly HandlerInfo[];
+  /** Those that were asked for, or are installed, and cannot be used, with why. */
+  missingHandlers(): readonly MissingHandler[];
   /** Exits and out-of-memory kills, from now on, until `signal` aborts. */
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent>;
+}
+
+/** What makes the containers of a sandbox. */
+export interface HandlerInfo {
+  /** As RuntimeClasses name it: a DNS label. */
+  readonly name: string;
+  readonly version: string;
+  /** Of another runtime's program; `''`: Dhow's own. */
+  readonly path: string;
+  readonly features: HandlerFeatures;
+}
+
+export interface MissingHandler {
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** What not every handler has. Whoever asks for it all the same is refused, with its name. */
+export interface HandlerFeatures {
+  readonly recursiveReadOnlyMounts: boolean;
+  readonly userNamespaces: boolean;
+  /** Containers that see each other's processes. */
+  readonly sharedProcesses: boolean;
+  readonly hostPid: boolean;
+  readonly hostIpc: boolean;
+  readonly privileged: boolean;
+  /** Devices of the host, below `/dev`. */
+  readonly devices: boolean;
+  /** Block devices with data of their own, anywhere. */
+  readonly blockVolumes: boolean;
+  /** Mounts made inside reach the host. */
+  readonly bidirectionalMounts: boolean;
+  /** A seccomp profile of one's own holds for the container's processes. */
+  readonly localhostSeccomp: boolean;
+  readonly sysctls: boolean;
+  /** A further process can have a terminal. */
+  readonly execTerminals: boolean;
 }
 
 /** Sandboxes that share a cgroup; `''`: they are in no group, beside all others. */
@@ -63,6 +104,8 @@ export interface SandboxSpec {
   readonly hostNetwork: boolean;
   readonly hostIpc: boolean;
   readonly sysctls: Readonly<Record<string, string>>;
+  /** What makes its containers, by name. Default: Dhow's own. */
+  readonly handler?: string;
   /** Its containers see each other's processes, none of which is the first. Default: they do not. */
   readonly sharesProcesses?: boolean;
   /** Limits of the cgroup that holds the sandbox's containers. */

@@ -15,6 +15,8 @@ import {
   type ContainerStats,
   type ExecProcess,
   type ExecSpec,
+  type HandlerInfo,
+  type MissingHandler,
   type ProcessOutput,
   type RuntimeEvent,
   type Sandbox,
@@ -22,6 +24,7 @@ import {
   type SandboxSpec,
 } from '../container-runtime';
 import { formatLogLine } from './cri-log';
+import { DHOW_FEATURES } from './handlers/features';
 import { FakeProcess, FakeProcessView } from './fake-process';
 import { checkCommand, FakeStartError, shellProgram, type FakeProgram } from './fake-program';
 
@@ -38,6 +41,9 @@ export interface FakeContainerRuntimeOptions {
   readonly hostStats?: () => Partial<ContainerStats>;
   /** Containers go on after SIGTERM (15) when true. Default false: they exit 143. */
   readonly ignoresSigterm?: (spec: ContainerSpec) => boolean;
+  /** Default: one, as the real one has without further ones. */
+  readonly handlers?: readonly HandlerInfo[];
+  readonly missingHandlers?: readonly MissingHandler[];
 }
 
 type HangingMethod =
@@ -291,6 +297,18 @@ export class FakeContainerRuntime implements ContainerRuntime {
 
   sandboxes(): readonly Sandbox[] {
     return [...this.sandboxesById.values()].map(({ sandbox }) => sandbox);
+  }
+
+  handlers(): readonly HandlerInfo[] {
+    return (
+      this.options.handlers ?? [
+        { name: 'dhow', version: 'fake', path: '', features: DHOW_FEATURES },
+      ]
+    );
+  }
+
+  missingHandlers(): readonly MissingHandler[] {
+    return this.options.missingHandlers ?? [];
   }
 
   containers(sandboxId?: string): readonly ContainerState[] {

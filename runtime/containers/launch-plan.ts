@@ -218,8 +218,9 @@ const addRoot = (plan: TlvWriter, input: ContainerPlanInput): void => {
 };
 
 /** What lies above comes first: a mount at `/data` would hide one at `/data/in` made before it. */
-const byDepth = <T extends { readonly target: string }>(mounts: readonly T[]): readonly T[] =>
-  mounts.toSorted((a, b) => partsOf(a.target).length - partsOf(b.target).length);
+export const byDepth = <T extends { readonly target: string }>(
+  mounts: readonly T[],
+): readonly T[] => mounts.toSorted((a, b) => partsOf(a.target).length - partsOf(b.target).length);
 
 const addDevice = (
   plan: TlvWriter,
@@ -229,7 +230,7 @@ const addDevice = (
   plan.add(tag, mode, major, minor, uid, gid, path);
 };
 
-const addMount = (plan: TlvWriter, mount: MountSpec, allowsDevices: boolean): void => {
+export const addMount = (plan: TlvWriter, mount: MountSpec, allowsDevices: boolean): void => {
   checkTarget(mount.target);
   if (mount.type === 'tmpfs') {
     const mode = (mount.mode ?? 0o1777).toString(8);
@@ -246,7 +247,7 @@ const addMount = (plan: TlvWriter, mount: MountSpec, allowsDevices: boolean): vo
 const partsOf = (target: string): readonly string[] =>
   target.split('/').filter((part) => part !== '' && part !== '.');
 
-const checkTarget = (target: string): void => {
+export const checkTarget = (target: string): void => {
   const parts = partsOf(target);
   if (!target.startsWith('/') || parts.length === 0 || parts.includes('..')) {
     throw new RuntimeError('mount', `mount target "${target}" is not a path inside the container`);
@@ -258,7 +259,7 @@ const checkTarget = (target: string): void => {
 };
 
 /** A later entry of the same name wins, in its first place. */
-const mergeEnv = (base: readonly string[], more: readonly string[]): string[] => {
+export const mergeEnv = (base: readonly string[], more: readonly string[]): string[] => {
   const merged = new Map<string, string>();
   for (const entry of [...base, ...more]) merged.set(entry.split('=', 1)[0] ?? entry, entry);
   return [...merged.values()];
@@ -276,7 +277,7 @@ const sysctlPath = (name: string, spec: SandboxSpec): string => {
 };
 
 /** runtime/launcher/plan.h holds the same numbers. */
-const Tag = {
+export const Tag = {
   dir: 1,
   cgroupJoin: 2,
   cgroupDir: 3,
@@ -319,6 +320,11 @@ const Tag = {
   rootNodev: 40,
   terminal: 41,
   placedDevice: 43,
+  startArg: 44,
+  pidFile: 45,
+  console: 46,
+  stage: 47,
+  toolLog: 48,
 } as const;
 
 const CLONE_NEWNS = 0x20000;
@@ -361,8 +367,14 @@ const DEFAULT_SYSCTLS = {
   'net.ipv4.ping_group_range': '0 2147483647',
 };
 
-const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
-const MASKED_PATHS = [
+export const READONLY_PATHS = [
+  '/proc/bus',
+  '/proc/fs',
+  '/proc/irq',
+  '/proc/sys',
+  '/proc/sysrq-trigger',
+];
+export const MASKED_PATHS = [
   '/proc/asound',
   '/proc/acpi',
   '/proc/interrupts',

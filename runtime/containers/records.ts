@@ -38,7 +38,7 @@ export class RunFiles {
     readonly stateDir: string,
   ) {
     for (const dir of [runDir, stateDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
-    for (const dir of ['containers', 'sandboxes', 'm', 'root']) {
+    for (const dir of ['containers', 'sandboxes', 'm', 'root', 'oci']) {
       mkdirSync(join(runDir, dir), { recursive: true, mode: 0o700 });
     }
     mkdirSync(join(stateDir, 'containers'), { recursive: true, mode: 0o700 });
@@ -52,7 +52,7 @@ export class RunFiles {
     if (known === bootId) return;
     // What says nothing of a boot, on a disk that was full, says nothing of another.
     if (known !== '') {
-      for (const dir of ['containers', 'sandboxes', 'm']) {
+      for (const dir of ['containers', 'sandboxes', 'm', 'oci']) {
         for (const name of readdirSync(join(this.runDir, dir))) {
           await removeTree(join(this.runDir, dir, name));
         }

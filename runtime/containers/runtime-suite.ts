@@ -15,6 +15,8 @@ export interface RuntimeHarness {
   readonly runtime: ContainerRuntime;
   /** Holds at least /bin/sh, echo, sleep, cat. */
   readonly lowerDirs: readonly string[];
+  /** What its sandboxes have beside what is usual. */
+  readonly sandbox?: Partial<SandboxSpec>;
   /** A folder for log files. */
   readonly logDir: string;
   close(): Promise<void>;
@@ -145,7 +147,7 @@ export const runtimeSuite = (name: string, open: () => Promise<RuntimeHarness>):
     beforeEach(async () => {
       harness = await open();
       runtime = harness.runtime;
-      await runtime.createSandbox(sandboxSpec('box'));
+      await runtime.createSandbox(sandboxSpec('box', harness.sandbox));
     });
 
     afterEach(async () => {
@@ -157,13 +159,15 @@ export const runtimeSuite = (name: string, open: () => Promise<RuntimeHarness>):
       containerSpec(harness, id, script, more);
 
     it('creates a sandbox once', async () => {
-      const again = await runtime.createSandbox(sandboxSpec('box'));
+      const again = await runtime.createSandbox(sandboxSpec('box', harness.sandbox));
       expect(runtime.sandboxes()).toEqual([again]);
       expect(again.labels).toEqual({ test: 'box' });
     });
 
     it('gives no namespace path to a sandbox on the host network', async () => {
-      const sandbox = await runtime.createSandbox(sandboxSpec('host', { hostNetwork: true }));
+      const sandbox = await runtime.createSandbox(
+        sandboxSpec('host', { ...harness.sandbox, hostNetwork: true }),
+      );
       expect(sandbox.netnsPath).toBeUndefined();
       await runtime.removeSandbox('host');
       await runtime.removeSandbox('host');
@@ -201,7 +205,7 @@ export const runtimeSuite = (name: string, open: () => Promise<RuntimeHarness>):
       const state = await runtime.startContainer('c1');
       expect(state).toMatchObject({ status: 'exited', exit: { exitCode: 128 } });
       const { startError } = exitOf(runtime, 'c1') ?? {};
-      expect(startError).toContain('"/nope"');
+      expect(startError).toContain('/nope');
       expect(startError).toContain('no such file or directory');
     });
 

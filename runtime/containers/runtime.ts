@@ -20,19 +20,20 @@ import {
   type ContainerStats,
   type ExecProcess,
   type ExecSpec,
+  type HandlerInfo,
+  type MissingHandler,
   type RuntimeEvent,
   type Sandbox,
   type SandboxGroup,
   type SandboxSpec,
-  type SecuritySpec,
   type SeccompSpec,
 } from '../container-runtime';
 import { seccompFilter } from '../seccomp';
-import { capabilityMask, capabilityNames, hostCapabilityMask } from './capabilities';
 import { encodeFrame, encodeNumbers, FrameType } from './frames';
 import { ContainerTable } from './container-table';
-import { checkReadOnly, grantedDevices, hostDevices } from './host-devices';
-import { containerPlan, execPlan, type DeviceNode } from './launch-plan';
+import { Handlers, type HandlerConfig } from './handlers';
+import { checkFeatures, type PlannedContainer } from './handlers/handler';
+import { checkReadOnly } from './host-devices';
 import { LauncherClient } from './launcher-client';
 import { DEFAULT_LIMITS, type RuntimeLimits } from './limits';
 import { listenerAt } from './monitor-process';
@@ -40,7 +41,7 @@ import { MonitoredContainer, type MonitoredContainerDeps } from './monitored-con
 import { MonitoredProcess } from './process-stream';
 import { RunFiles, type ContainerRecord, type ExitRecord } from './records';
 import { holderIdOf, holderRoot, holderSpec, isHolder } from './holder';
-import { pinsOf, Sandboxes } from './sandboxes';
+import { Sandboxes } from './sandboxes';
 
 export interface ContainerRuntimeOptions {
   /** Sockets, records, pinned namespaces: best on tmpfs. At most 80 bytes long. */
@@ -58,6 +59,10 @@ export interface ContainerRuntimeOptions {
   readonly logMaxBytes?: number;
   /** Files kept per log: `NAME`, `NAME.1`, ... Default 5. */
   readonly logMaxFiles?: number;
+  /** Of Dhow. Default: not told. */
+  readonly version?: string;
+  /** Other runtimes that may make containers. Default: none. */
+  readonly handlers?: readonly HandlerConfig[];
   readonly log?: Log;
   readonly clock?: Clock;
   /** Where they differ from the defaults: for tests that need not wait. */
@@ -79,7 +84,7 @@ class HostContainerRuntime implements ContainerRuntime {
   private readonly log: Log;
   private readonly cgroups: CgroupDriver = probeCgroups();
   private readonly launcher: LauncherClient;
-  private readonly filter: NonNullable<ContainerRuntimeOptions['seccompFilter']>;
+  private readonly handlersByName: Handlers;
   private readonly boxes: Sandboxes;
   private readonly table = new ContainerTable();
   private readonly listeners = new Set<Channel<RuntimeEvent>>();
@@ -89,7 +94,6 @@ class HostContainerRuntime implements ContainerRuntime {
   private readonly making = new Map<string, Promise<unknown>>();
   private readonly removals = new SingleFlight<string, void>();
   private readonly holders = new SingleFlight<string, string>();
-  private readonly hostCapabilities = hostCapabilityMask();
 
   constructor(private readonly options: ContainerRuntimeOptions) {
     if (Buffer.byteLength(options.runDir) > MAX_RUN_DIR_BYTES) {
@@ -103,8 +107,18 @@ class HostContainerRuntime implements ContainerRuntime {
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     const holding = { holdMaxMs: this.limits.holdMs, clock: this.clock };
     this.creations = new Semaphore(MAX_CONCURRENT_CREATIONS, holding);
-    this.filter = options.seccompFilter ?? seccompFilter;
     this.files = new RunFiles(options.runDir, options.stateDir);
+    this.handlersByName = new Handlers({
+      files: this.files,
+      cgroups: this.cgroups,
+      filter: options.seccompFilter ?? seccompFilter,
+      version: options.version ?? '',
+      logMaxBytes: options.logMaxBytes ?? 10 << 20,
+      logMaxFiles: options.logMaxFiles ?? 5,
+      log: this.log,
+      cgroupParent: options.cgroupParent,
+      launcherPath: options.launcherPath,
+    });
     this.launcher = new LauncherClient({
       runDir: options.runDir,
       launcherPath: options.launcherPath,
@@ -125,7 +139,8 @@ class HostContainerRuntime implements ContainerRuntime {
   /** What exists on disk becomes known again; what was half made goes. Each stands alone. */
   async adopt(): Promise<void> {
     await this.files.forgetEarlierBoot();
-    await this.launcher.replaceIfStale();
+    const { handlers = [] } = this.options;
+    await Promise.all([this.launcher.replaceIfStale(), this.handlersByName.open(handlers)]);
     await this.boxes.adopt();
     await Promise.all(this.files.containerIds().map((id) => this.adoptSafely(id)));
     await this.files.removeStrayLayers();
@@ -133,6 +148,7 @@ class HostContainerRuntime implements ContainerRuntime {
 
   async createSandbox(spec: SandboxSpec, signal?: AbortSignal): Promise<Sandbox> {
     checkId(spec.id);
+    this.handlersByName.of(spec);
     return this.boxes.create(spec, signal);
   }
 
@@ -143,17 +159,16 @@ class HostContainerRuntime implements ContainerRuntime {
     await this.boxes.remove(id);
   }
 
-  createContainer(spec: ContainerSpec, signal?: AbortSignal): Promise<ContainerState> {
+  async createContainer(spec: ContainerSpec, signal?: AbortSignal): Promise<ContainerState> {
     checkId(spec.id);
-    const sandbox = this.boxes.get(spec.sandboxId);
-    if (sandbox === undefined) {
-      const message = `sandbox "${spec.sandboxId}" does not exist`;
-      return Promise.reject(new RuntimeError('create', message));
-    }
-    const { sharesProcesses = false } = sandbox.spec;
+    const sandbox = this.boxes.get(spec.sandboxId)?.spec;
+    if (sandbox === undefined)
+      throw new RuntimeError('create', `sandbox "${spec.sandboxId}" does not exist`);
+    checkFeatures(this.handlersByName.of(sandbox).info, spec, sandbox);
+    const { sharesProcesses = false } = sandbox;
     if (!sharesProcesses || spec.hostPid || spec.processesOf !== undefined)
-      return this.begin(spec, sandbox.spec, signal);
-    return this.createSharing(spec, sandbox.spec, signal);
+      return await this.begin(spec, sandbox, signal);
+    return await this.createSharing(spec, sandbox, signal);
   }
 
   private async createSharing(
@@ -213,11 +228,17 @@ class HostContainerRuntime implements ContainerRuntime {
     options?: { readonly all?: boolean },
   ): Promise<void> {
     const container = this.need(id);
-    if (options?.all !== true) {
+    const all = options?.all === true;
+    if (signalNumber === SIGKILL && all) return this.end(container);
+    const { signal } = this.handlerOf(container.record.spec);
+    if (signalNumber !== SIGKILL && signal !== undefined) {
+      if (container.state().status === 'running') await signal(id, signalNumber, all);
+      return;
+    }
+    if (!all) {
       container.kill(signalNumber);
       return;
     }
-    if (signalNumber === SIGKILL) return this.end(container);
     const path = this.cgroupOfContainer(container.record.spec);
     for (const pid of this.cgroups.processes(path)) sendSignal(pid, signalNumber);
   }
@@ -231,7 +252,7 @@ class HostContainerRuntime implements ContainerRuntime {
       // What could not be made has gone already.
       if (!this.table.has(id)) return;
       await this.end(container);
-      await this.discard(id, this.cgroupOfContainer(container.record.spec));
+      await this.discard(container.record.spec);
       container.release();
       this.table.delete(id);
     });
@@ -239,15 +260,19 @@ class HostContainerRuntime implements ContainerRuntime {
 
   async exec(id: string, exec: ExecSpec, signal?: AbortSignal): Promise<ExecProcess> {
     const { spec } = this.needRunning(id, 'exec').record;
-    const plan = execPlan({ container: spec, exec, ...this.securityOf(spec.security) });
+    const { plan, release } = this.handlerOf(spec).exec(this.planned(spec), exec);
     const request = encodeFrame(FrameType.exec, plan);
     const { clock } = this;
     const what = `the command in container "${id}"`;
     const end = exec.timeoutMs === undefined ? undefined : exec.timeoutMs + this.limits.execMs;
-    return MonitoredProcess.open(this.files.socketPath(id), request, {
-      start: { what: `the start of ${what}`, limitMs: this.limits.execMs, clock, signal },
-      ...(end === undefined ? {} : { end: { what, limitMs: end, clock } }),
-    });
+    try {
+      return await MonitoredProcess.open(this.files.socketPath(id), request, {
+        start: { what: `the start of ${what}`, limitMs: this.limits.execMs, clock, signal },
+        ...(end === undefined ? {} : { end: { what, limitMs: end, clock } }),
+      });
+    } finally {
+      release();
+    }
   }
 
   async attach(
@@ -298,6 +323,14 @@ class HostContainerRuntime implements ContainerRuntime {
     return this.boxes.all();
   }
 
+  handlers(): readonly HandlerInfo[] {
+    return this.handlersByName.infos();
+  }
+
+  missingHandlers(): readonly MissingHandler[] {
+    return this.handlersByName.missing();
+  }
+
   containers(sandboxId?: string): readonly ContainerState[] {
     return [...(sandboxId === undefined ? this.table.all() : this.table.in(sandboxId))]
       .filter(({ record }) => !isHolder(record.spec))
@@ -337,7 +370,7 @@ class HostContainerRuntime implements ContainerRuntime {
     } catch (error) {
       const { spec } = container.record;
       container.release();
-      await this.discard(spec.id, this.cgroupOfContainer(spec));
+      await this.discard(spec);
       this.table.delete(spec.id);
       if (error instanceof DeadlineExceededError) await this.launcher.replaceIfDeaf();
       throw error;
@@ -359,40 +392,22 @@ class HostContainerRuntime implements ContainerRuntime {
     await this.cgroups.killAll(path);
     this.cgroups.create(path);
     this.cgroups.apply(path, spec.resources);
-    this.cgroups.restrictDevices(
-      path,
-      spec.security.privileged,
-      grantedDevices(spec.devices ?? []),
-    );
     this.cgroups.setOomGroup(path);
-    await container.create(this.launcher, this.plan(spec, sandbox), signal);
+    const planned = { ...this.planned(spec), processesOf: this.processesOf(spec) };
+    const plan = this.handlerOf(spec).prepare(planned);
+    await container.create(this.launcher, plan, signal);
   }
 
-  private plan(spec: ContainerSpec, sandbox: SandboxSpec): Buffer {
-    const sandboxDir = this.files.sandboxDir(spec.sandboxId);
-    const layerDir = this.files.layerDir(spec.id);
-    const path = this.cgroupOfContainer(spec);
-    return containerPlan({
-      spec,
-      runDir: this.files.containerDir(spec.id),
-      socketPath: this.files.socketPath(spec.id),
-      upperDir: join(layerDir, 'upper'),
-      workDir: join(layerDir, 'work'),
-      rootfsDir: this.files.mountPoint,
-      shmDir: sandbox.hostIpc ? '/dev/shm' : join(sandboxDir, 'shm'),
-      cgroup: {
-        joinFiles: this.cgroups.joinFiles(path),
-        killDir: this.cgroups.killDir(path),
-        oomDir: this.cgroups.oomDir(path),
-        mounts: this.cgroups.mounts(),
-      },
-      namespaces: pinsOf(sandbox, sandboxDir),
-      processesOf: this.processesOf(spec),
-      ...this.securityOf(spec.security),
-      devices: devicesOf(spec),
-      logMaxBytes: this.options.logMaxBytes ?? 10 << 20,
-      logMaxFiles: this.options.logMaxFiles ?? 5,
-    });
+  /** @throws RuntimeError when its sandbox's is not there, as after a change of the configuration */
+  private handlerOf({ sandboxId }: ContainerSpec) {
+    return this.handlersByName.of(this.boxes.get(sandboxId)?.spec ?? {});
+  }
+
+  private planned(spec: ContainerSpec): PlannedContainer {
+    const sandbox = this.boxes.get(spec.sandboxId)?.spec;
+    if (sandbox === undefined)
+      throw new RuntimeError('find', `sandbox "${spec.sandboxId}" does not exist`);
+    return { spec, sandbox, cgroup: this.cgroupOfContainer(spec) };
   }
 
   private processesOf({ id: own, processesOf: id, sandboxId }: ContainerSpec) {
@@ -412,17 +427,6 @@ class HostContainerRuntime implements ContainerRuntime {
         );
     }
     return { pid: state.pid, containerId: id };
-  }
-
-  private securityOf(security: SecuritySpec) {
-    if (security.privileged) return { capabilities: this.hostCapabilities, seccomp: undefined };
-    let capabilities = capabilityMask(security.capabilities) & this.hostCapabilities;
-    // v1 denies devices by their number. On v2 nobody may make one; all mounts but /dev are nodev.
-    if (this.cgroups.version === 2) capabilities &= ~capabilityMask(['MKNOD']);
-    return {
-      capabilities,
-      seccomp: this.filter(security.seccomp, capabilityNames(capabilities)),
-    };
   }
 
   /**
@@ -451,9 +455,12 @@ class HostContainerRuntime implements ContainerRuntime {
   }
 
   /** Removes what a container leaves: processes first, then cgroup and files. */
-  private async discard(id: string, path: string): Promise<void> {
+  private async discard(spec: ContainerSpec): Promise<void> {
+    const path = this.cgroupOfContainer(spec);
+    const handler = this.handlersByName.get(this.boxes.get(spec.sandboxId)?.spec ?? {});
+    await handler?.discard(spec.id, path);
     await this.cgroups.remove(path);
-    await this.files.removeContainer(id);
+    await this.files.removeContainer(spec.id);
   }
 
   private async adoptSafely(id: string): Promise<void> {
@@ -485,6 +492,8 @@ class HostContainerRuntime implements ContainerRuntime {
       this.log.error({ container: id }, 'the record of a container is damaged: ending it');
       killProcess(monitor);
     }
+    for (const box of this.files.sandboxIds())
+      await this.handlersByName.discard(id, join(this.boxes.cgroupOf(box), id));
     for (const box of this.files.sandboxIds())
       await this.cgroups.remove(join(this.boxes.cgroupOf(box), id));
     await this.files.removeContainer(id);
@@ -539,15 +548,6 @@ class HostContainerRuntime implements ContainerRuntime {
     return join(this.boxes.cgroupOf(spec.sandboxId), spec.id);
   }
 }
-
-/** Where the host's own are all there, those that are named come in their place. */
-const devicesOf = ({ devices = [], security }: ContainerSpec): readonly DeviceNode[] => {
-  const granted = new Map<string, DeviceNode>(
-    security.privileged ? hostDevices().map((device) => [device.path, device]) : [],
-  );
-  for (const device of grantedDevices(devices)) granted.set(device.path, device);
-  return [...granted.values()];
-};
 
 const checkId = (id: string): void => {
   if (!/^[a-z0-9-]{1,63}$/.test(id)) throw new RuntimeError('create', `"${id}" is not a valid id`);

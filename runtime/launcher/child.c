@@ -74,7 +74,20 @@ static int use_devices(const struct plan *plan, const struct devices *devices, i
   return stdio->fds[0] < 0 ? fail("plan", "it makes no terminal or null device") : 0;
 }
 
+/* The other runtime joins cgroup and namespaces by itself; where a terminal comes from it says then. */
+static int set_up_supervised(struct plan *plan, int socket, struct stdio *stdio) {
+  if (unshare(CLONE_NEWNS) < 0) return fail("namespace", "unshare");
+  if (build_root(plan) < 0) return -1;
+  int null = open_host(AT_FDCWD, "/dev/null", O_RDWR, 0);
+  if (null < 0) return fail("stdio", "open /dev/null");
+  for (int i = 0; i < 3; i++) {
+    if (stdio->fds[i] < 0) stdio->fds[i] = null;
+  }
+  return place_descriptors(plan, stdio, socket) < 0 ? -1 : lead_session(plan);
+}
+
 static int set_up(struct plan *plan, int socket, struct stdio *stdio) {
+  if (is_supervised(plan)) return set_up_supervised(plan, socket, stdio);
   /* The cgroup first: the new cgroup namespace has its root where we are then. */
   if (join_cgroups(plan) < 0 || set_oom_score(plan) < 0 || join_namespaces(plan) < 0) return -1;
   if (unshare((int)(plan->unshare_flags & ~(unsigned)CLONE_NEWPID)) < 0) {
@@ -95,6 +108,10 @@ static int hide(const struct plan *plan) {
 
 /* The filter comes after the wait, because it may forbid to read. */
 static int run(struct plan *plan) {
+  if (is_supervised(plan)) {
+    await_start();
+    return supervise_init(plan);
+  }
   if (leave_old_root() < 0 || become_user(plan) < 0 || hide(plan) < 0) return -1;
   await_start();
   return load_filter(plan) < 0 ? -1 : run_program(plan);

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "monitor.h"
+#include "process.h"
 
 /* Long for one that only has to be scheduled, also where the processor is limited. */
 enum { KEEPER_PATIENCE_MS = 10000 };
@@ -108,11 +109,25 @@ static void take_keeper(struct monitor *monitor, pid_t sender, const char *paylo
   if (monitor->is_killed) kill_program(monitor);
 }
 
-static void take_program(struct monitor *monitor, pid_t sender) {
+static void take_program(struct monitor *monitor, pid_t sender, const char *payload, size_t length) {
   if (!monitor->is_exec || monitor->program != 0 || monitor->has_exit || sender <= 0) return;
+  uint32_t named;
+  /* Outside of all containers is the one that speaks for another runtime's process. */
+  if (is_supervised(monitor->plan) && sender == monitor->child && length >= sizeof named) {
+    memcpy(&named, payload, sizeof named);
+    sender = (pid_t)named;
+  }
   monitor->program_fd = pidfd_open(sender);
   monitor->program = sender;
   if (monitor->is_killed) kill_program(monitor);
+}
+
+/* A container's init that another runtime has made; of ours the number is known already. */
+static void take_init(struct monitor *monitor, const char *payload, size_t length) {
+  uint32_t named;
+  if (!is_supervised(monitor->plan) || length < sizeof named) return;
+  memcpy(&named, payload, sizeof named);
+  monitor->program = (pid_t)named;
 }
 
 /* What came along with a packet: a descriptor to keep or close, or -1; and its sender, or 0. */
@@ -139,7 +154,10 @@ static void obey_child(struct monitor *monitor, const struct frame_header *heade
     case FRAME_ERROR: take_error(monitor, payload, length); break;
     case FRAME_EXIT: take_exit(monitor, payload, length); break;
     case FRAME_ENTERED: take_keeper(monitor, sender, payload, length); break;
-    case FRAME_PROGRAM: take_program(monitor, sender); break;
+    case FRAME_PROGRAM:
+      if (monitor->is_exec) take_program(monitor, sender, payload, length);
+      else take_init(monitor, payload, length);
+      break;
     default: break;
   }
 }

@@ -125,7 +125,9 @@ void broadcast(struct monitor *monitor, uint32_t type, const void *payload, size
 }
 
 void send_state(struct monitor *monitor, struct connection *connection) {
-  struct state_frame state = {monitor->status, (uint32_t)monitor->child, monitor->started_at_ms};
+  bool has_other = !monitor->is_exec && monitor->program > 0;
+  pid_t pid = has_other ? monitor->program : monitor->child;
+  struct state_frame state = {monitor->status, (uint32_t)pid, monitor->started_at_ms};
   connection_send(monitor, connection, FRAME_STATE, &state, sizeof state);
 }
 

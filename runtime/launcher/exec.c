@@ -21,17 +21,6 @@
 
 enum { STACK_BYTES = 32 << 10 };
 
-static void send_exit(int socket, int status) {
-  struct {
-    struct frame_header header;
-    struct exit_frame exit;
-  } packet = {.header = {FRAME_EXIT, sizeof packet.exit}};
-  packet.exit.signal_number = WIFSIGNALED(status) ? (uint32_t)WTERMSIG(status) : 0;
-  packet.exit.exit_code =
-      WIFSIGNALED(status) ? 128u + (uint32_t)WTERMSIG(status) : (uint32_t)WEXITSTATUS(status);
-  send(socket, &packet, sizeof packet, MSG_NOSIGNAL);
-}
-
 /* Reaps all children that have ended; true when `pid` was among them. */
 static bool reap_until(pid_t pid, int *status) {
   bool found = false;
@@ -164,7 +153,19 @@ static int open_streams(const struct plan *plan, int socket, struct stdio *stdio
   return send_frame(socket, FRAME_TERMINAL, master) < 0 ? fail("terminal", "hand it over") : 0;
 }
 
+/* The other runtime enters by itself. */
+static int stay(const struct plan *plan, int socket, struct stdio *stdio) {
+  int null = open_host(AT_FDCWD, "/dev/null", O_RDWR, 0);
+  if (null < 0) return fail("stdio", "open /dev/null");
+  for (int i = 0; i < 3; i++) {
+    if (stdio->fds[i] < 0) stdio->fds[i] = null;
+  }
+  if (place_descriptors(plan, stdio, socket) < 0 || lead_session(plan) < 0) return -1;
+  return supervise_exec(plan);
+}
+
 static int enter(struct plan *plan, const struct monitor *container, int socket, struct stdio *stdio) {
+  if (is_supervised(plan)) return stay(plan, socket, stdio);
   if (leave(plan, container) < 0 || open_streams(plan, socket, stdio) < 0 ||
       place_descriptors(plan, stdio, socket) < 0) {
     return -1;

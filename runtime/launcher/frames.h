@@ -35,7 +35,7 @@ enum frame_type {
   FRAME_TERMINAL = 37, /* carries the pty master; only child to monitor */
   FRAME_STARTED = 38,  /* execve succeeded; only child to monitor */
   FRAME_ENTERED = 39,  /* u32 pid of the keeper; only from an exec's entry */
-  FRAME_PROGRAM = 40,  /* an exec's program is its sender; only child to monitor */
+  FRAME_PROGRAM = 40,  /* an exec's program is its sender, or u32 pid; only child to monitor */
 };
 
 enum container_status { STATUS_CREATED = 1, STATUS_RUNNING = 2, STATUS_EXITED = 3 };

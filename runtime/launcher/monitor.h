@@ -67,7 +67,7 @@ struct monitor {
   bool polls_output; /* in this round */
   pid_t child;    /* init, or an exec's entry and then its keeper */
   pid_t entry;    /* exec: to be reaped when `child` is the keeper; 0: was */
-  pid_t program;  /* exec: leads the group to kill; 0: not yet, or ended */
+  pid_t program;  /* exec: leads the group to kill; another runtime's: the init; 0: not yet, or ended */
   int program_fd; /* its pidfd */
   int child_fd;  /* pidfd */
   int socket;    /* to the child */

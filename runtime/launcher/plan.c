@@ -143,6 +143,10 @@ static int parse_entry(struct plan *plan, uint16_t tag, struct value *value) {
     case TAG_CGROUP_DIR: return set_string(&plan->cgroup_dir, tag, value);
     case TAG_OOM_DIR: return set_string(&plan->oom_dir, tag, value);
     case TAG_SOCKET: return set_string(&plan->socket_path, tag, value);
+    case TAG_PID_FILE: return set_string(&plan->pid_file, tag, value);
+    case TAG_CONSOLE: return set_string(&plan->console_path, tag, value);
+    case TAG_STAGE: return set_string(&plan->stage, tag, value);
+    case TAG_TOOL_LOG: return set_string(&plan->tool_log, tag, value);
     case TAG_UPPER: return set_string(&plan->upper, tag, value);
     case TAG_WORK: return set_string(&plan->work, tag, value);
     case TAG_ROOTFS: return set_string(&plan->rootfs, tag, value);
@@ -165,6 +169,7 @@ static int parse_entry(struct plan *plan, uint16_t tag, struct value *value) {
     case TAG_NAMESPACE: return add_path(plan->namespaces, &plan->namespace_count, tag, value);
     case TAG_PIN: return add_path(plan->pins, &plan->pin_count, tag, value);
     case TAG_ARG: return add_word(plan->args, &plan->arg_count, tag, value);
+    case TAG_START_ARG: return add_word(plan->start_args, &plan->start_arg_count, tag, value);
     case TAG_ENV: return add_word(plan->env, &plan->env_count, tag, value);
     case TAG_USER: return set_user(plan, value);
     case TAG_SYSCTL: return add_sysctl(plan, value);
@@ -191,17 +196,22 @@ static bool next_entry(struct value *plan, uint16_t *tag, struct value *value) {
 
 /* Takes as much memory as this plan needs. */
 static struct plan *make_room(struct value bytes) {
-  size_t args = 0, env = 0, steps = 0;
+  size_t args = 0, start_args = 0, env = 0, steps = 0;
   uint16_t tag;
   for (struct value value; next_entry(&bytes, &tag, &value);) {
     args += tag == TAG_ARG;
+    start_args += tag == TAG_START_ARG;
     env += tag == TAG_ENV;
     steps += is_step(tag);
   }
   struct plan *plan = take_memory(sizeof *plan);
-  if (plan == NULL || args > MAX_WORDS || env > MAX_WORDS || steps > MAX_STEPS) return NULL;
+  if (plan == NULL || args > MAX_WORDS || start_args > MAX_WORDS ||
+      env > MAX_WORDS || steps > MAX_STEPS) {
+    return NULL;
+  }
   /* One more for the NULL at the end, and in `env` for HOME. */
   plan->args = take_memory((args + 1) * sizeof *plan->args);
+  plan->start_args = start_args == 0 ? NULL : take_memory((start_args + 1) * sizeof *plan->args);
   plan->env = take_memory((env + 2) * sizeof *plan->env);
   plan->steps = take_memory(steps * sizeof *plan->steps);
   return plan->args == NULL || plan->env == NULL || plan->steps == NULL ? NULL : plan;

@@ -46,6 +46,11 @@ enum plan_tag {
   TAG_PID_OF = 42,      /* u32 pid, its cgroup's name: join the pid namespace of this process */
   TAG_PLACED_DEVICE = 43, /* as TAG_DEVICE, but anywhere in the root: links are followed inside */
   TAG_KILL_LEFTOVERS = 38, /* the pid namespace is shared: kill the cgroup when init ends */
+  TAG_START_ARG = 44,   /* of the command that starts what another runtime has created; repeated */
+  TAG_PID_FILE = 45,    /* another runtime, which `args` call, writes the number of the process there */
+  TAG_CONSOLE = 46,     /* socket at which another runtime hands over the terminal */
+  TAG_STAGE = 47,       /* folder for mounts that another runtime binds into the container */
+  TAG_TOOL_LOG = 48,    /* where another runtime writes its errors, a JSON object each */
 };
 
 /* One step of building the root, in the plan's order. */
@@ -80,12 +85,12 @@ enum {
 /* What every container needs comes first, to touch few pages. */
 struct plan {
   const char *dir, *cgroup_dir, *oom_dir, *upper, *work, *rootfs, *cwd, *hostname, *log_path;
-  const char *shm_path, *socket_path, *pid_cgroup;
+  const char *shm_path, *socket_path, *pid_cgroup, *pid_file, *console_path, *stage, *tool_log;
   struct plan_step *steps;
-  char **args, **env;
+  char **args, **env, **start_args;
   const void *gids; /* gid_t ..., as they stand in the plan: not aligned */
   size_t cgroup_count, lower_count, path_count, namespace_count, pin_count, step_count,
-      sysctl_count, arg_count, env_count, gid_count;
+      sysctl_count, arg_count, start_arg_count, env_count, gid_count;
   uid_t uid;
   gid_t gid;
   pid_t pid_of;

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <termios.h>
 
 #include "frames.h"
@@ -51,6 +52,17 @@ int send_number(int socket, uint32_t type, uint32_t number) {
     uint32_t number;
   } packet = {.header = {type, sizeof number}, .number = number};
   return send_packet(socket, &packet, sizeof packet, -1);
+}
+
+void send_exit(int socket, int status) {
+  struct {
+    struct frame_header header;
+    struct exit_frame exit;
+  } packet = {.header = {FRAME_EXIT, sizeof packet.exit}};
+  packet.exit.signal_number = WIFSIGNALED(status) ? (uint32_t)WTERMSIG(status) : 0;
+  packet.exit.exit_code =
+      WIFSIGNALED(status) ? 128u + (uint32_t)WTERMSIG(status) : (uint32_t)WEXITSTATUS(status);
+  send(socket, &packet, sizeof packet, MSG_NOSIGNAL);
 }
 
 int join_cgroups(const struct plan *plan) {
@@ -126,7 +138,7 @@ int place_descriptors(const struct plan *plan, const struct stdio *stdio, int so
 
 int lead_session(const struct plan *plan) {
   if (setsid() < 0) return fail("session", "make a session");
-  if (plan->tty && ioctl(0, TIOCSCTTY, 0) < 0) return fail("terminal", "take the terminal");
+  if (plan->tty && !is_supervised(plan) && ioctl(0, TIOCSCTTY, 0) < 0) return fail("terminal", "take the terminal");
   reset_signals();
   return 0;
 }

@@ -20,6 +20,8 @@ int open_terminal(const struct plan *plan, int root, int *terminal);
 /* Sends a frame, with a descriptor when fd >= 0. */
 int send_frame(int socket, uint32_t type, int fd);
 int send_number(int socket, uint32_t type, uint32_t number);
+/* An exec's end, by the status of its program. */
+void send_exit(int socket, int status);
 int join_cgroups(const struct plan *plan);
 int set_oom_score(const struct plan *plan);
 /* Standard streams; keeps `socket`, now number 3, and closes all else. */
@@ -36,6 +38,13 @@ int run_program(const struct plan *plan);
 /* confine.c */
 /* For a process that only waits and kills from now on: takes everything else from it. */
 int confine_keeper(void);
+
+/* supervise.c: a process that another runtime makes, by a command line as runc's. */
+static inline bool is_supervised(const struct plan *plan) { return plan->pid_file != NULL; }
+/* In place of a container's init: has it created and started when told to; ends as it ends. */
+int supervise_init(const struct plan *plan);
+/* In place of an exec's keeper: tells of its program and how that ended. */
+int supervise_exec(const struct plan *plan);
 
 /* child.c: the container's init; never returns. */
 /* Its first process, as a fork of this one: in a pid namespace of its own, or in another container's.

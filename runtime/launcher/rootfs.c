@@ -84,7 +84,8 @@ int leave_old_root(void) {
   return umount2(".", MNT_DETACH) < 0 ? fail("pivot_root", "detach the old root") : 0;
 }
 
-int enter_root(struct plan *plan, struct devices *devices) {
+/* Returns the root with nothing in it but the layers. */
+static int open_layers(const struct plan *plan) {
   /* The launcher keeps its files to itself; here the modes asked for are the modes made. */
   umask(0);
   for (size_t i = 0; i < plan->step_count; i++) {
@@ -93,15 +94,37 @@ int enter_root(struct plan *plan, struct devices *devices) {
   /* Unmounts on the host still reach us; our mounts never reach the host. */
   if (mount("", "/", NULL, MS_SLAVE | MS_REC, NULL) < 0) return fail("rootfs", "make / a slave");
   if (mount_overlay(plan) < 0) return -1;
-  cleanup_close int root = open_host(AT_FDCWD, plan->rootfs, O_PATH | O_DIRECTORY, 0);
-  if (root < 0) return fail("rootfs", "open %s", plan->rootfs);
+  int root = open_host(AT_FDCWD, plan->rootfs, O_PATH | O_DIRECTORY, 0);
+  return root < 0 ? fail("rootfs", "open %s", plan->rootfs) : root;
+}
 
+static int make_cwd(const struct plan *plan, int root) {
+  struct new_entry user = {.mode = S_IFDIR | 0755, .uid = plan->uid, .gid = plan->gid};
+  cleanup_close int cwd = make_inside(root, plan->cwd, RESOLVE_ROOT, user);
+  return cwd < 0 ? fail("cwd", "working directory %s", plan->cwd) : 0;
+}
+
+int build_root(const struct plan *plan) {
+  struct devices none = {-1, -1, -1};
+  cleanup_close int root = open_layers(plan);
+  if (root < 0) return -1;
+  cleanup_close int stage = open_host(AT_FDCWD, plan->stage, O_PATH | O_DIRECTORY, 0);
+  if (stage < 0) return fail("rootfs", "open %s", plan->stage);
+  for (size_t i = 0; i < plan->step_count; i++) {
+    if (run_step(plan, stage, &plan->steps[i], &none) < 0) return -1;
+  }
+  /* Within a volume it is there, or is the other runtime's to make. */
+  if (make_cwd(plan, root) < 0) return -1;
+  return limit_root(root, false, plan->root_nodev);
+}
+
+int enter_root(struct plan *plan, struct devices *devices) {
+  cleanup_close int root = open_layers(plan);
+  if (root < 0) return -1;
   for (size_t i = 0; i < plan->step_count; i++) {
     if (run_step(plan, root, &plan->steps[i], devices) < 0) return -1;
   }
-  struct new_entry user = {.mode = S_IFDIR | 0755, .uid = plan->uid, .gid = plan->gid};
-  cleanup_close int cwd = make_inside(root, plan->cwd, RESOLVE_ROOT, user);
-  if (cwd < 0) return fail("cwd", "working directory %s", plan->cwd);
+  if (make_cwd(plan, root) < 0) return -1;
   if (limit_root(root, plan->root_readonly, plan->root_nodev) < 0) return -1;
   return pivot(root);
 }

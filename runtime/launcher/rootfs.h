@@ -29,5 +29,8 @@ int clone_shared(struct plan_step *step);
 
 /* rootfs.c: in a new mount namespace, builds the root and makes it `/`. */
 int enter_root(struct plan *plan, struct devices *devices);
+/* The same for another runtime: nothing but the layers, not entered; the plan's steps end up below the
+ * stage, from where it binds them. */
+int build_root(const struct plan *plan);
 /* The second half, before anything of the user's runs: nothing of the host's is left in reach. */
 int leave_old_root(void);

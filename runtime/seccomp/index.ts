@@ -4,7 +4,7 @@ import { RuntimeError, type SeccompSpec } from '../container-runtime';
 import { compile } from './compile';
 import { DEFAULT_PROFILE } from './default-profile';
 import { parseProfile, type Profile } from './profile';
-import { resolveRules } from './rules';
+import { applicableRules, architecturesOf, namesOf, resolveRules } from './rules';
 
 /**
  * The filter to load for a process with these capabilities (`CAP_`-less names): an array of the
@@ -25,6 +25,36 @@ export const seccompFilter = (
       return cached(hashOf(profile), profile, capabilities);
     }
   }
+};
+
+/** The same as OCI bundles have it, for another runtime to load. @throws RuntimeError */
+export const ociSeccomp = (
+  spec: SeccompSpec,
+  capabilities: readonly string[],
+): Readonly<Record<string, unknown>> | undefined => {
+  if (spec.type === 'unconfined') return undefined;
+  const profile = spec.type === 'default' ? DEFAULT_PROFILE : parseProfile(spec.profile);
+  const { defaultAction, defaultErrnoRet, flags } = profile;
+  const host = { kernelRelease: release(), capabilities };
+  return {
+    defaultAction,
+    ...(typeof defaultErrnoRet === 'number' ? { defaultErrnoRet } : {}),
+    architectures: ['SCMP_ARCH_X86_64', ...architecturesOf(profile)],
+    ...(flags ? { flags } : {}),
+    syscalls: applicableRules(profile, host).map((rule) => ({
+      names: namesOf(rule),
+      action: rule.action,
+      ...(typeof rule.errnoRet === 'number' ? { errnoRet: rule.errnoRet } : {}),
+      ...(rule.args
+        ? {
+            args: rule.args.map(({ valueTwo, ...arg }) => ({
+              ...arg,
+              ...(typeof valueTwo === 'number' ? { valueTwo } : {}),
+            })),
+          }
+        : {}),
+    })),
+  };
 };
 
 const cached = (id: string, profile: Profile, capabilities: readonly string[]): Uint8Array => {

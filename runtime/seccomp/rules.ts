@@ -42,8 +42,7 @@ export interface Host {
 export const resolveRules = (profile: Profile, host: Host): RuleSet => {
   const defaultAction = actionValue(profile.defaultAction, profile.defaultErrnoRet);
   const rules = new Map<string, SyscallRule[]>();
-  for (const rule of profile.syscalls ?? []) {
-    if (!applies(rule, host)) continue;
+  for (const rule of applicableRules(profile, host)) {
     const action = actionValue(rule.action, rule.errnoRet);
     for (const name of namesOf(rule)) {
       const ofName = rules.get(name) ?? [];
@@ -62,10 +61,14 @@ export const resolveRules = (profile: Profile, host: Host): RuleSet => {
   };
 };
 
-const namesOf = ({ name, names }: ProfileRule): readonly string[] =>
+/** Those that hold on this host, for these capabilities. */
+export const applicableRules = (profile: Profile, host: Host): readonly ProfileRule[] =>
+  (profile.syscalls ?? []).filter((rule) => applies(rule, host));
+
+export const namesOf = ({ name, names }: ProfileRule): readonly string[] =>
   typeof name === 'string' ? [name, ...(names ?? [])] : (names ?? []);
 
-const architecturesOf = ({ architectures, archMap }: Profile): readonly string[] =>
+export const architecturesOf = ({ architectures, archMap }: Profile): readonly string[] =>
   architectures ??
   archMap?.find(({ architecture }) => architecture === NATIVE)?.subArchitectures ??
   [];

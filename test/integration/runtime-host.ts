@@ -11,8 +11,17 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
-import type { ContainerRuntime, ContainerSpec, ProcessSpec } from '../../runtime/container-runtime';
-import { createContainerRuntime, destroyEverything } from '../../runtime/containers';
+import type {
+  ContainerRuntime,
+  ContainerSpec,
+  ProcessSpec,
+  SandboxSpec,
+} from '../../runtime/container-runtime';
+import {
+  createContainerRuntime,
+  destroyEverything,
+  type HandlerConfig,
+} from '../../runtime/containers';
 import type { RuntimeLimits } from '../../runtime/containers/limits';
 import { launcherProcesses } from '../../runtime/containers/monitor-process';
 import {
@@ -63,6 +72,8 @@ export const openRuntimeHost = async (
     /** Where its folder is made; by default where all temporary ones are. */
     readonly parentDir?: string;
     readonly limits?: Partial<RuntimeLimits>;
+    readonly handlers?: readonly HandlerConfig[];
+    readonly sandbox?: Partial<SandboxSpec>;
   } = {},
 ): Promise<RuntimeHost> => {
   const { launcherPath = buildLauncher(), parentDir = tmpdir() } = more;
