@@ -225,6 +225,7 @@ export const changesOf = (node: Node, previous: Node): readonly WakeEvent[] => {
   if (differs(({ metadata }) => metadata.labels)) changes.push('NodeLabelsChanged');
   if (differs(({ spec }) => [spec.taints, spec.unschedulable])) changes.push('NodeTaintsChanged');
   if (differs(({ status }) => status.allocatable)) changes.push('NodeAllocatableChanged');
+  if (differs(({ status }) => status.runtimeHandlers)) changes.push('NodeHandlersChanged');
   return changes;
 };
 

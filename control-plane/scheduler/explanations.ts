@@ -160,6 +160,7 @@ const EVENT_WORDS: Readonly<Record<WakeEvent, string>> = {
   NodeLabelsChanged: 'a change of node labels',
   NodeTaintsChanged: 'a change of node taints',
   NodeAllocatableChanged: 'a change of what a node can allocate',
+  NodeHandlersChanged: 'a node with more runtime handlers',
   PodRemoved: 'a pod that ends or is deleted',
   PodsChanged: 'a change of pods that it goes by',
   DomainsChanged: 'a change of the domains that it is spread over',

@@ -7,6 +7,7 @@ import {
   type HostPort,
   type ResourceAmounts,
 } from '../../api/pods';
+import { runtimeHandlerOf } from '../../api/runtime-handlers';
 import type { Labels } from '../../api/selectors';
 import { keyOf, type Pod, type PodSpec } from '../../api/types';
 import { claimKeysOf } from '../../api/volumes';
@@ -33,6 +34,8 @@ export interface PodInfo {
   readonly hostPorts: readonly HostPort[];
   /** Normalised image names of all containers. */
   readonly images: readonly string[];
+  /** What its RuntimeClass needs a node to have; `''`: nothing. */
+  readonly runtimeHandler: string;
   /** `NAMESPACE/NAME` of the claims that it uses. */
   readonly claims: readonly string[];
   /** What it wishes of other pods; absent where it wishes nothing. */
@@ -62,6 +65,7 @@ export const podInfoOf = (pod: Pod): PodInfo => {
     scoringMemoryBytes: scoring.memoryBytes,
     hostPorts: hostPortsOf(pod.spec),
     images: containers.flatMap(({ image }) => (image === undefined ? [] : [imageKey(image)])),
+    runtimeHandler: runtimeHandlerOf(pod),
     claims: claimKeysOf(pod),
     ...(affinity === undefined ? {} : { affinity }),
     hash: hashText(uid),

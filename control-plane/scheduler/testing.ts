@@ -1,6 +1,7 @@
 import { onAbort } from '../../lib/async/on-abort';
 import { ApiError, notFound } from '../../api/errors';
 import { NODES, PODS, type Resource } from '../../api/resources';
+import { RUNTIME_HANDLER_ANNOTATION } from '../../api/runtime-handlers';
 import {
   keyOf,
   nameKey,
@@ -26,6 +27,7 @@ export interface NodeOptions {
   readonly unschedulable?: boolean;
   readonly images?: Node['status']['images'];
   readonly annotations?: Readonly<Record<string, string>>;
+  readonly runtimeHandlers?: readonly string[];
 }
 
 export const testNode = (name: string, options: NodeOptions = {}): Node => ({
@@ -49,6 +51,9 @@ export const testNode = (name: string, options: NodeOptions = {}): Node => ({
       ...options.more,
     },
     ...(options.images === undefined ? {} : { images: options.images }),
+    ...(options.runtimeHandlers === undefined
+      ? {}
+      : { runtimeHandlers: options.runtimeHandlers.map((each) => ({ name: each })) }),
   },
 });
 
@@ -59,10 +64,13 @@ export interface PodOptions extends Partial<Pod['spec']> {
   readonly ports?: Pod['spec']['containers'][number]['ports'];
   readonly phase?: 'Pending' | 'Running' | 'Succeeded' | 'Failed';
   readonly uid?: string;
+  /** Of a class that it then has. */
+  readonly runtimeHandler?: string | undefined;
 }
 
 export const testPod = (name: string, options: PodOptions = {}): Pod => {
-  const { cpu, memory, image = 'app:1', ports, phase = 'Pending', uid, ...spec } = options;
+  const { cpu, memory, image = 'app:1', ports, phase = 'Pending', uid, ...others } = options;
+  const { runtimeHandler: handler, ...spec } = others;
   const requests = {
     ...(cpu === undefined ? {} : { cpu }),
     ...(memory === undefined ? {} : { memory }),
@@ -70,8 +78,12 @@ export const testPod = (name: string, options: PodOptions = {}): Pod => {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name, namespace: 'default', uid: uid ?? `uid-${name}` },
+    metadata: {
+      ...{ name, namespace: 'default', uid: uid ?? `uid-${name}` },
+      ...(handler === undefined ? {} : { annotations: { [RUNTIME_HANDLER_ANNOTATION]: handler } }),
+    },
     spec: {
+      ...(handler === undefined ? {} : { runtimeClassName: handler }),
       containers: [
         { name: 'c', image, resources: { requests }, ...(ports === undefined ? {} : { ports }) },
       ],

@@ -1,11 +1,12 @@
 import { parseQuantity } from '../../../api/quantity';
 import { qualifiedName, RUNTIME_CLASSES } from '../../../api/resources';
+import { RUNTIME_HANDLER_ANNOTATION } from '../../../api/runtime-handlers';
 import { mergeTolerations } from '../../../api/taints';
 import type { RuntimeClass, Toleration } from '../../../api/types';
 import { fieldsAt, isFields, listAt, textAt, type Fields } from '../kinds/mutable';
 import type { AdmissionPlugin } from './admission-plugin';
 import type { AdmissionReader } from './admission-reader';
-import type { AdmissionAttributes } from './attributes';
+import { objectOf, type AdmissionAttributes } from './attributes';
 import { isNewPod, specIn } from './pods';
 import { refusal } from './refusal';
 
@@ -22,6 +23,7 @@ export const runtimeClass = (reader: AdmissionReader): AdmissionPlugin => ({
     if (found === undefined) return false;
     setOverhead(asked, found);
     setScheduling(asked, found);
+    setHandler(asked, found);
     return true;
   },
   validate: async (asked, signal) => {
@@ -76,6 +78,12 @@ const setScheduling = (asked: AdmissionAttributes, { scheduling }: RuntimeClass)
     scheduling.tolerations ?? [],
   );
   if (tolerations.length > 0) spec['tolerations'] = tolerations;
+};
+
+/** For who places it: whatever the pod says of it itself. */
+const setHandler = (asked: AdmissionAttributes, { handler }: RuntimeClass): void => {
+  const { metadata } = objectOf(asked);
+  metadata.annotations = { ...metadata.annotations, [RUNTIME_HANDLER_ANNOTATION]: handler };
 };
 
 const otherOverhead = (asked: AdmissionAttributes) =>

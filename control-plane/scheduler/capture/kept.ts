@@ -1,4 +1,5 @@
 import { IMAGE_LAYERS_ANNOTATION } from '../../../api/image-layers';
+import { RUNTIME_HANDLER_ANNOTATION } from '../../../api/runtime-handlers';
 import type { Node, Pod, PodDisruptionBudget } from '../../../api/types';
 import { BIND_COMPLETED, CLASS_BETA, SELECTED_NODE } from '../../../api/volumes';
 import type { PodVolumes } from '../volumes/pod-volumes';
@@ -42,11 +43,12 @@ const POD: Mask = {
   metadata: {
     ...fields(...Object.keys(NAMED), 'creationTimestamp', 'deletionTimestamp'),
     ownerReferences: fields('apiVersion', 'kind', 'name', 'uid', 'controller'),
+    annotations: fields(RUNTIME_HANDLER_ANNOTATION),
   },
   spec: {
     ...fields('nodeName', 'schedulerName', 'priority', 'preemptionPolicy', 'nodeSelector'),
     ...fields('affinity', 'tolerations', 'topologySpreadConstraints', 'schedulingGates'),
-    ...fields('overhead', 'resources', 'hostNetwork'),
+    ...fields('overhead', 'resources', 'hostNetwork', 'runtimeClassName'),
     ...{ containers: CONTAINER, initContainers: CONTAINER },
     volumes: { name: true, persistentVolumeClaim: fields('claimName'), ephemeral: {} },
   },
@@ -64,7 +66,7 @@ const NODE: Mask = {
     annotations: fields(IMAGE_LAYERS_ANNOTATION),
   },
   spec: fields('unschedulable', 'taints'),
-  status: { allocatable: true, images: fields('names', 'sizeBytes') },
+  status: { allocatable: true, images: fields('names', 'sizeBytes'), runtimeHandlers: true },
 };
 
 const BUDGET: Mask = {

@@ -8,6 +8,7 @@ import { classKeyOf, modelOf } from './pod-class';
 const KEPT = new Set([
   ...['priority', 'requests', 'scoringCpuMillis', 'scoringMemoryBytes', 'isTerminating'],
   ...['hostPorts', 'images', 'claims', 'volumes', 'affinity', 'namespace', 'labels', 'uid', 'pod'],
+  'runtimeHandler',
   ...['nodeName', 'nodeSelector', 'affinity', 'tolerations', 'topologySpreadConstraints'].map(
     (field) => `spec.${field}`,
   ),
@@ -38,6 +39,7 @@ const term = { topologyKey: 'zone', labelSelector: { matchLabels: { app: 'a' } }
 const POD: PodOptions = {
   cpu: '1',
   memory: '1Gi',
+  runtimeHandler: 'kata',
   ports: [{ containerPort: 80, hostPort: 80 }],
   nodeSelector: { zone: 'a' },
   tolerations: [{ key: 'k', operator: 'Exists' }],

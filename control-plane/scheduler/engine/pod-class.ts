@@ -19,7 +19,7 @@ export const classKeyOf = (
   const areLabelsSeen = isSpread || cluster.hasAffinityPods || affinity !== undefined;
   return stringifyJson([
     [rest.priority, rest.scoringCpuMillis, rest.scoringMemoryBytes, rest.isTerminating],
-    [rest.requests, rest.hostPorts, rest.images],
+    [rest.requests, rest.hostPorts, rest.images, rest.runtimeHandler],
     [spec.nodeName, spec.nodeSelector, spec.affinity, spec.tolerations],
     [spec.topologySpreadConstraints, selector],
     areLabelsSeen ? [rest.namespace, rest.labels] : [],

@@ -174,6 +174,7 @@ export class RandomCluster {
       },
       taints: effect === undefined ? [] : [{ key: this.pick(['k', 'm']) ?? 'k', effect }],
       unschedulable: this.chance(0.1),
+      ...(this.chance(0.3) ? { runtimeHandlers: ['', this.pick(['dhow', 'kata']) ?? ''] } : {}),
       images: this.times(this.below(3), () => ({
         names: [this.pick(['app:1', 'app:2', 'base:1']) ?? ''],
         sizeBytes: (1 + this.below(20)) * 100 * 1024 * 1024,
@@ -220,6 +221,7 @@ export class RandomCluster {
       ...(hasDomains && this.chance(0.4) ? { topologySpreadConstraints: this.spread() } : {}),
       priority: this.hasPriorities ? (this.pick([0, 0, 0, 10, -5]) ?? 0) : 0,
       ...(this.chance(0.1) ? { preemptionPolicy: 'Never' as const } : {}),
+      ...(this.chance(0.2) ? { runtimeHandler: 'kata' } : {}),
     };
   }
 

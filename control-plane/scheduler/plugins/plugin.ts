@@ -16,6 +16,7 @@ export type WakeEvent =
   | 'NodeLabelsChanged'
   | 'NodeTaintsChanged'
   | 'NodeAllocatableChanged'
+  | 'NodeHandlersChanged'
   | 'PodRemoved'
   | 'PodsChanged'
   | 'DomainsChanged'

@@ -18,6 +18,7 @@ import {
   type SpreadDefaults,
 } from './pod-topology-spread';
 import { CPU_AND_MEMORY, resourceAllocation, type ScoringStrategy } from './resource-allocation';
+import { runtimeHandler } from './runtime-handler';
 import { taintToleration, taintTolerationScore } from './taint-toleration';
 import { volumeBinding } from './volume-binding';
 import { volumeRestrictions } from './volume-restrictions';
@@ -134,6 +135,8 @@ export const KNOWN_PLUGINS: readonly KnownPlugin[] = [
   },
   { name: 'ImageLocality', points: ['score'], score: () => imageLocality },
   { name: 'DefaultBinder', points: ['bind'] },
+  // Dhow's own.
+  { name: 'RuntimeHandler', points: ['filter'], filter: () => runtimeHandler },
 ];
 
 /** Upstream's plugins that Dhow has not: a profile may turn them off, and not on. */
