@@ -68,6 +68,11 @@ export const agentProgram = (): Command => {
       'a TracingConfiguration: send spans to a collector; default: nothing is traced',
     )
     .option('--insecure-registry <host>', 'pull from it without TLS', collect)
+    .option(
+      '--runtime-handler <name=path>',
+      'have this program, as runc, run pods of classes with this handler: NAME=PATH[,--FLAG...]; runc, crun and runsc are found where they are installed',
+      collect,
+    )
     .addOption(logLevel('what to log'))
     .addHelpText('after', EXAMPLES)
     .action(async (_options, command: Command) => {
@@ -203,6 +208,7 @@ interface Flags {
   readonly ingressHttpPort?: number;
   readonly ingressHttpsPort?: number;
   readonly insecureRegistry?: readonly string[];
+  readonly runtimeHandler?: readonly string[];
   readonly resolvConf?: string;
   readonly tracingConfigFile?: string;
   readonly logLevel?: string;
@@ -255,6 +261,7 @@ const configOf = (flags: Flags) => ({
   ),
   evictionMaxPodGraceSeconds: flags.evictionMaxPodGracePeriod,
   insecureRegistries: flags.insecureRegistry,
+    runtimeHandlers: flags.runtimeHandler,
   registryEndpoints: flags.server.map((each) => `https://${each.replace(/^https:\/\//, '')}`),
   launcherPath: join(__dirname, 'dhow-launcher'),
   unpackWorkerPath: join(__dirname, 'unpack-worker.js'),

@@ -242,7 +242,7 @@ class NodeAgent implements Agent {
   }
 
   private nodeReporter(): NodeReporter {
-    const { config, facts, nodeIps, images, wireguard, hugePages } = this.deps;
+    const { config, facts, nodeIps, images, wireguard, hugePages, runtime } = this.deps;
     return new NodeReporter({
       ...{ config, facts, nodeIps, images, wireguard, hugePages },
       notReady: () => this.shutdown.problem ?? this.network.problem,
@@ -250,6 +250,7 @@ class NodeAgent implements Agent {
       mtu: () => this.network.current?.mtu,
       peerWays: () => this.network.peerWays,
       devices: () => this.devices.manager.counts(),
+      handlers: () => runtime.handlers(),
       volumesInUse: () => this.csi.volumes.inUse(this.volumes.podUids()),
     });
   }

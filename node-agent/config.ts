@@ -6,6 +6,7 @@ import { describeError } from '../lib/log';
 import { qualifiedNameProblems } from '../api/names';
 import { isCdiName } from './devices/cdi';
 import { parseCpuList } from './cpus/cpu-list';
+import { parseRuntimeHandler } from './runtime-handlers';
 import { DEFAULT_EVICTION_HARD, parseThresholds } from './eviction/thresholds';
 import { problemOfReservation } from './node/reserved';
 import { shutdownSteps } from './shutdown/plan';
@@ -59,6 +60,20 @@ const checkDevices = (
 };
 
 const DEVICES_DOMAIN = 'devices.dhow.dev/';
+
+const runtimeHandlers = z.array(z.string()).superRefine((given, context) => {
+  const names = new Set<string>();
+  for (const [index, text] of given.entries()) {
+    const name = parseRuntimeHandler(text)?.name;
+    const message =
+      name === undefined
+        ? `"${text}" is not NAME=PATH[,--FLAG...], with a DNS label other than dhow and an absolute path`
+        : `two are named "${name}"`;
+    if (name === undefined) context.addIssue({ code: 'custom', message, path: [index] });
+    else if (names.has(name)) context.addIssue({ code: 'custom', message });
+    else names.add(name);
+  }
+});
 
 const isNodeAddress = (text: string): boolean => {
   const families = text.split(',').map(familyOf);
@@ -140,6 +155,8 @@ const agentConfigSchema = z.object({
   podPidsLimit: z.number().int().min(1).default(4096),
   /** The compiled launcher of the runtime. */
   launcherPath: z.string().min(1),
+  /** Further runtimes for pods of a class, `NAME=PATH[,--FLAG…]`; runc, crun and runsc are found. */
+  runtimeHandlers: runtimeHandlers.default([]),
   /** Registries of the cluster, tried before an image's own; reached with the node's certificate. */
   registryEndpoints: z.array(z.string()).default([]),
   /** Registries that are spoken to without TLS. */

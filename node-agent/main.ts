@@ -14,6 +14,7 @@ import { systemRandom } from '../lib/random';
 import { openTracing } from '../lib/tracing/open-tracing';
 import type { ContainerRuntime } from '../runtime/container-runtime';
 import { createContainerRuntime } from '../runtime/containers';
+import { runtimeHandlersToTry } from './runtime-handlers';
 import { createImageService, type RegistryTls } from '../runtime/images';
 import {
   createCniNetwork,
@@ -193,6 +194,8 @@ const openRuntime = (config: AgentConfig, log: Log): Promise<ContainerRuntime> =
     launcherPath: config.launcherPath,
     logMaxBytes: config.logMaxBytes,
     logMaxFiles: config.logMaxFiles,
+    version: AGENT_VERSION,
+    handlers: runtimeHandlersToTry(config.runtimeHandlers),
     log,
     clock: systemClock,
   });

@@ -13,7 +13,7 @@ import { readNodeResolvConf } from '../resolv-conf';
 import { hostnameOf, hostsFile, kernelNameOf } from './etc-files';
 import { podDnsOf, type ClusterNames } from './pod-dns';
 import { hasHostPorts, ownHostPorts } from '../pod-spec/host-ports';
-import { checkRuntimeHandler } from '../pod-spec/runtime-handler';
+import { runtimeHandlerOf } from '../pod-spec/runtime-handler';
 import { podLabels, sandboxIdOf } from '../inventory/labels';
 import type { PodDeps } from './pod-deps';
 
@@ -59,8 +59,9 @@ export const ensureSandbox = async (
   const { runtime, node, podPidsLimit } = deps;
   const id = sandboxIdOf(uidOf(pod));
   const hostNetwork = pod.spec.hostNetwork === true;
+  let handler: string | undefined;
   if (!runtime.sandboxes().some((sandbox) => sandbox.id === id)) {
-    checkRuntimeHandler(pod, deps.runtimeClass);
+    handler = runtimeHandlerOf(pod, deps.runtimeClass, runtime);
     if (!hostNetwork) limitsOf(pod.metadata.annotations);
     tellMissingSctp(deps, pod);
   }
@@ -79,6 +80,7 @@ export const ensureSandbox = async (
       cgroup: podResources(pod, podPidsLimit, deps.cpus.isOwner(uidOf(pod))),
       group: groupOf(pod),
       sharesProcesses: pod.spec.shareProcessNamespace === true,
+      ...(handler === undefined ? {} : { handler }),
     },
     signal,
   );

@@ -46,6 +46,7 @@ it('gives pods all pages, and no memory of what they take', () => {
     unallocatable: { cpuMillis: 0, memoryBytes: 2 ** 20, ephemeralStorageBytes: 0 },
     ...{ pressures: new Set<never>(), images: [], volumesInUse: [], notReady: undefined },
     devices: { capacity: {}, allocatable: {} },
+    handlers: [],
   };
   const pages = { 'hugepages-1Gi': '0', 'hugepages-2Mi': '8Mi' };
   expect(nodeStatusOf(input).capacity).toMatchObject({ ...pages, memory: '1Gi' });

@@ -5,6 +5,7 @@ import { formatImageLayers } from '../../api/image-layers';
 import { formatIngressPorts } from '../../api/ingress-ports';
 import { formatWireguardEnd, type WireguardEnd } from '../../api/node-encryption';
 import type { Node } from '../../api/types';
+import type { HandlerInfo } from '../../runtime/container-runtime';
 import type { ImageService } from '../../runtime/image-service';
 import { ingressPortsIn, type AgentConfig } from '../config';
 import { parseThresholds, type NodePressure } from '../eviction/thresholds';
@@ -49,6 +50,7 @@ export class NodeReporter {
       readonly devices: () => DeviceCounts;
       readonly hugePages: () => HugePagePools;
       readonly volumesInUse: () => readonly string[];
+      readonly handlers: () => readonly HandlerInfo[];
     },
   ) {}
 
@@ -120,6 +122,7 @@ export class NodeReporter {
       images,
       devices: this.deps.devices(),
       hugePages: this.deps.hugePages(),
+      handlers: this.deps.handlers(),
       volumesInUse: this.deps.volumesInUse(),
       notReady: notReady(),
     };

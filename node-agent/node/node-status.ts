@@ -6,7 +6,7 @@ import { formatBytes, formatCpuMillis } from '../../api/quantity';
 import type { Node, NodeCondition } from '../../api/types';
 import type { LocalImage } from '../../runtime/image-service';
 import type { DeviceCounts } from '../devices/device-manager';
-import { RUNTIME_HANDLERS } from '../pod-spec/runtime-handler';
+import type { HandlerInfo } from '../../runtime/container-runtime';
 import { CONDITION_WORDS, type NodePressure } from '../eviction/thresholds';
 import type { HostFacts } from './host';
 import { pooledBytes, type HugePagePools } from './huge-pages';
@@ -27,6 +27,8 @@ export interface NodeStatusInput {
   readonly pressures: ReadonlySet<NodePressure>;
   readonly images: readonly LocalImage[];
   readonly devices: DeviceCounts;
+  /** The first is the default. */
+  readonly handlers: readonly HandlerInfo[];
   /** Attachable ones that pods have, or may still have. */
   readonly volumesInUse: readonly string[];
   /** Why pods cannot run here for now; undefined: they can. */
@@ -59,8 +61,7 @@ export const nodeStatusOf = (input: NodeStatusInput): Node['status'] => ({
     architecture: ARCHITECTURE[arch] ?? arch,
   },
   ...(input.volumesInUse.length === 0 ? {} : { volumesInUse: [...input.volumesInUse] }),
-  // The first is what pods without a class get.
-  runtimeHandlers: ['', ...RUNTIME_HANDLERS].map((name) => ({ name })),
+  runtimeHandlers: runtimeHandlersOf(input.handlers),
   images: [...input.images]
     .sort((a, b) => b.sizeBytes - a.sizeBytes)
     .slice(0, MAX_LISTED_IMAGES)
@@ -69,6 +70,17 @@ export const nodeStatusOf = (input: NodeStatusInput): Node['status'] => ({
       sizeBytes,
     })),
 });
+
+/** The one without a name is what pods without a class get. */
+const runtimeHandlersOf = (
+  handlers: readonly HandlerInfo[],
+): NonNullable<Node['status']['runtimeHandlers']> =>
+  [...handlers.slice(0, 1).map((info) => ({ ...info, name: '' })), ...handlers].map(
+    ({ name, features: { recursiveReadOnlyMounts, userNamespaces } }) => ({
+      name,
+      features: { recursiveReadOnlyMounts, userNamespaces },
+    }),
+  );
 
 /** What pods may take. */
 export const allocatableOf = (

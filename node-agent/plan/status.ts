@@ -40,6 +40,8 @@ export interface StatusInput {
   readonly plan: PodPlan;
   /** Why a container that should start has not. */
   readonly waiting: ReadonlyMap<string, WaitingReason>;
+  /** Why none of them can start. */
+  readonly sandboxProblem?: WaitingReason | undefined;
   readonly isReady: (run: ObservedContainer) => boolean;
   readonly isStarted: (run: ObservedContainer) => boolean;
   readonly terminationMessage: (run: ObservedContainer) => string | undefined;
@@ -181,6 +183,7 @@ const waitingOf = (
   if (known !== undefined) return waitingState(known);
   // Not restarted yet: until then, what ended is what people need to see.
   if (run?.state.status === 'exited') return undefined;
+  if (input.sandboxProblem !== undefined) return waitingState(input.sandboxProblem);
   const isHeldBack = !plan.isInitialized && !willStart;
   return { reason: isHeldBack ? 'PodInitializing' : 'ContainerCreating' };
 };

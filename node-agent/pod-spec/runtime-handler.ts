@@ -1,25 +1,42 @@
 import type { Pod, RuntimeClass } from '../../api/types';
+import type { ContainerRuntime } from '../../runtime/container-runtime';
+
+/** The pod's class names a handler that this node has not: no try will help until its agent has it. */
+export class RuntimeHandlerMissingError extends Error {
+  readonly reason = 'RuntimeHandlerMissing';
+
+  constructor(handler: string, { handlers, missingHandlers }: Handlers) {
+    const known = handlers().map(({ name }) => `"${name}"`);
+    const why = missingHandlers().find(({ name }) => name === handler)?.reason;
+    super(
+      `failed to get sandbox runtime: no runtime for "${handler}" is configured; ` +
+        `this node has ${known.join(', ')}${why === undefined ? '' : ` (${handler}: ${why})`}`,
+    );
+    this.name = 'RuntimeHandlerMissingError';
+  }
+}
+
+type Handlers = Pick<ContainerRuntime, 'handlers' | 'missingHandlers'>;
 
 /**
- * What RuntimeClasses may name as handlers here. There is one runtime; `runc` is what other nodes call
- * a plain container of the host's kernel, which is what it makes. Whoever asks for more, for a sandbox
- * or a machine of its own, must not run without.
+ * What makes the pod's containers, by its class; undefined: the default. Whoever asks for more, for a
+ * sandbox or a kernel of its own, must not run without.
+ * @throws RuntimeHandlerMissingError, or when there is no such class any more
  */
-export const RUNTIME_HANDLERS: readonly string[] = ['dhow', 'runc'];
-
-/** @throws when this node has no runtime for the pod's class, or there is no such class any more. */
-export const checkRuntimeHandler = (
+export const runtimeHandlerOf = (
   { spec: { runtimeClassName = '' } }: Pod,
   runtimeClassOf: (name: string) => RuntimeClass | undefined,
-): void => {
-  if (runtimeClassName === '') return;
+  runtime: Handlers,
+): string | undefined => {
+  if (runtimeClassName === '') return undefined;
   const found = runtimeClassOf(runtimeClassName);
   if (found === undefined)
     throw new Error(`runtimeclass.node.k8s.io "${runtimeClassName}" not found`);
-  if (RUNTIME_HANDLERS.includes(found.handler)) return;
-  const known = RUNTIME_HANDLERS.map((name) => `"${name}"`).join(' and ');
-  throw new Error(
-    `failed to get sandbox runtime: no runtime for "${found.handler}" is configured; ` +
-      `this node has ${known}`,
-  );
+  const { handler } = found;
+  const handlers = () => runtime.handlers();
+  if (handlers().some(({ name }) => name === handler)) return handler;
+  throw new RuntimeHandlerMissingError(handler, {
+    handlers,
+    missingHandlers: () => runtime.missingHandlers(),
+  });
 };

@@ -5,6 +5,7 @@ import type { ContainerTasks } from '../containers/container-tasks';
 import type { PodDeps } from '../containers/pod-deps';
 import { ensureSandbox, removeSandbox, type ReadySandbox } from '../containers/pod-sandbox';
 import { nodeViewOf } from '../pod-spec/field-refs';
+import { RuntimeHandlerMissingError } from '../pod-spec/runtime-handler';
 import { hasHostPorts } from '../pod-spec/host-ports';
 import { NotYetError } from '../volumes/volume-content';
 import { VolumeError } from '../volumes/volume-error';
@@ -54,12 +55,17 @@ export class PodProvisions {
       record.sandbox = await trace.during('Create sandbox', () =>
         this.step('the making of its sandbox', startSignal, make),
       );
+      record.sandboxProblem = undefined;
       return record.sandbox;
     } catch (error) {
       if (startSignal.aborted) return undefined;
       this.retryAtMs = clock.monotonicMs() + settings.retryMs;
       const message = `Failed to create pod sandbox: ${describeError(error)}`;
       events.emit(record.pod, { type: 'Warning', reason: 'FailedCreatePodSandBox', message });
+      record.sandboxProblem =
+        error instanceof RuntimeHandlerMissingError
+          ? { reason: error.reason, message: error.message }
+          : undefined;
       return undefined;
     }
   }

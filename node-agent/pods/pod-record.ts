@@ -3,13 +3,15 @@ import { isTerminating } from '../../api/pods';
 import { nameOf, type Pod, uidOf } from '../../api/types';
 import type { Log } from '../../lib/log';
 import type { ReadySandbox } from '../containers/pod-sandbox';
-import type { PodEnding } from '../plan/status';
+import type { PodEnding, WaitingReason } from '../plan/status';
 import { graceOf } from './worker-plan';
 
 /** What is known of one pod, for all parts of its worker. */
 export class PodRecord {
   readonly log: Log;
   sandbox: ReadySandbox | undefined;
+  /** Why there is none, where that is for all containers to say. */
+  sandboxProblem: WaitingReason | undefined;
   /** Why the agent has ended it. */
   ending: PodEnding | undefined;
   graceMaxMs = Infinity;

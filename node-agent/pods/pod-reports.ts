@@ -106,6 +106,7 @@ export class PodReports {
       observation,
       plan,
       waiting: tasks.waiting,
+      sandboxProblem: record.sandboxProblem,
       isReady: ({ id }) => probes.isReady(id),
       isStarted: ({ id }) => probes.isStarted(id),
       terminationMessage: (run) => terminationMessageOf(deps.paths, record.pod, run),

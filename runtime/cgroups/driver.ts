@@ -27,6 +27,8 @@ export interface CgroupDriver {
   killAll(path: string): Promise<void>;
   /** Kills what is left in it, then removes it with its descendants. Idempotent. */
   remove(path: string): Promise<void>;
+  /** Removes it where this driver makes none, and another runtime has. Idempotent. */
+  removeElsewhere(path: string): Promise<void>;
   /** Of the cgroup with its descendants; the root, `''`, is the whole host. */
   stats(path: string): ContainerStats;
   /** Mounts that show a container its own cgroup. */

@@ -1,4 +1,4 @@
-import { constants, existsSync } from 'node:fs';
+import { constants, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { RuntimeError, type CgroupResources, type ContainerStats } from '../container-runtime';
@@ -131,6 +131,13 @@ export class CgroupV1Driver implements CgroupDriver {
       for (const dir of dirs) await removeTree(dir);
     }
     await this.pages?.remove(path);
+  }
+
+  async removeElsewhere(path: string): Promise<void> {
+    for (const name of readdirSync(this.root)) {
+      const dir = this.dir(name, path);
+      if (!this.controllers.includes(name) && existsSync(dir)) await removeTree(dir);
+    }
   }
 
   stats(path: string): ContainerStats {

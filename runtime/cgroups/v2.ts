@@ -110,6 +110,10 @@ export class CgroupV2Driver implements CgroupDriver {
     await removeTree(this.dir(path));
   }
 
+  removeElsewhere(): Promise<void> {
+    return Promise.resolve();
+  }
+
   stats(path: string): ContainerStats {
     const dir = this.dir(path);
     const memory = readControl(dir, 'memory.stat');

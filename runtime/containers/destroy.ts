@@ -15,7 +15,9 @@ import { launcherProcesses } from './monitor-process';
 export const destroyEverything = async (runDir: string, cgroupParent: string): Promise<void> => {
   // Twice: the launcher may have forked between the look and the signal.
   for (let round = 0; round < 2; round++) killLaunchers(runDir);
-  await probeCgroups().remove(cgroupParent);
+  const cgroups = probeCgroups();
+  await cgroups.remove(cgroupParent);
+  await cgroups.removeElsewhere(cgroupParent);
   await unmountBelow(runDir);
   await removeTree(runDir);
 };

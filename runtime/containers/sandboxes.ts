@@ -120,10 +120,11 @@ export class Sandboxes {
     const paths = ['net', 'ipc', 'uts', 'shm'].map((name) => join(files.sandboxDir(id), name));
     await launcher.request(FrameType.unmount, unmountPlan(paths));
     // Of one that was half made nobody knows the group.
-    const { group } = this.recordsById.get(id)?.spec ?? {};
+    const { group, handler } = this.recordsById.get(id)?.spec ?? {};
     const isKnown = this.recordsById.has(id);
     for (const each of isKnown ? [group] : SANDBOX_GROUPS)
       await cgroups.remove(this.cgroupIn(each, id));
+    if (handler !== undefined) await cgroups.removeElsewhere(this.cgroupIn(group, id));
     await files.removeSandbox(id);
   }
 }

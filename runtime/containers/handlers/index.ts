@@ -68,7 +68,7 @@ export class Handlers {
       await tryTool(tool, deps);
       return ociHandler({ ...deps, tool });
     } catch (error) {
-      const reason = describeError(error);
+      const reason = error instanceof RuntimeError ? error.message : describeError(error);
       deps.log.warn({ handler: config.name, reason }, 'a runtime handler cannot be used');
       return reason;
     }

@@ -125,7 +125,9 @@ const runProgram = async (
 /** gVisor's own network stack cannot be in a sandbox's namespace on every kernel: it uses the host's. */
 const OWN_FLAGS = { runc: [], crun: [], runsc: ['--network=host'] } as const;
 const searchPath = (): string =>
-  process.env['PATH'] ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+  [process.env['PATH'] ?? '', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin']
+    .filter((each) => each !== '')
+    .join(':');
 const TIMEOUT_MS = 20_000;
 const MAX_OUTPUT_BYTES = 1 << 20;
 const MAX_MESSAGE = 1000;

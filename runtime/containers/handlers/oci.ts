@@ -159,4 +159,5 @@ const discard = async (
     );
   }
   for (const path of tool.statesOf(id)) await removeTree(path);
+  await cgroups.removeElsewhere(cgroup);
 };

@@ -36,6 +36,7 @@ export const tryTool = async (
     await clean(tool, id);
     await removeTree(bundle);
     await cgroups.remove(cgroup);
+    await cgroups.removeElsewhere(cgroup);
   }
 };
 
