@@ -26,7 +26,7 @@ import { systemRandom } from '../../lib/random';
 import { IdentityStore } from '../../node-agent/identity/identity-store';
 import { createTransport } from '../../node-agent/session/transport';
 import { FakeContainerRuntime } from '../../runtime/containers';
-import { eventually, podDraft, startAgent } from './support/agent-plane';
+import { eventually, onlyServer, podDraft, startAgent } from './support/agent-plane';
 import { startServer } from './support/running-server';
 
 jest.setTimeout(180_000);
@@ -222,7 +222,7 @@ it('replaces its authority, and cuts off only who still knows the former one alo
   await client.create(PODS, podDraft('web'));
   const name = { namespace: 'default', name: 'web' };
   await eventually(async () => (await client.get(PODS, name)).status.phase === 'Running');
-  const stale = createTransport('127.0.0.1', () => away.identity, systemClock);
+  const stale = createTransport(onlyServer(away.identity), () => away.identity, systemClock);
   await expect(stale.renew(Buffer.alloc(0))).rejects.toThrow();
   stale.close();
 });

@@ -156,7 +156,7 @@ const expiredIdentity = async (): Promise<NodeIdentity> => {
 
 it('gets the next certificate by its key once its own has run out, and by no other key', async () => {
   const expired = await expiredIdentity();
-  const transport = createTransport('127.0.0.1', () => expired, systemClock);
+  const transport = createTransport(onlyServer(expired), () => expired, systemClock);
   await expect(transport.renew(Buffer.alloc(0))).rejects.toMatchObject({
     code: status.UNAUTHENTICATED,
   });
