@@ -244,13 +244,12 @@ class NodeAgent implements Agent {
   private nodeReporter(): NodeReporter {
     const { config, facts, nodeIps, images, wireguard, hugePages, runtime } = this.deps;
     return new NodeReporter({
-      ...{ config, facts, nodeIps, images, wireguard, hugePages },
+      ...{ config, facts, nodeIps, images, wireguard, hugePages, runtime },
       notReady: () => this.shutdown.problem ?? this.network.problem,
       pressures: () => this.eviction.pressures,
       mtu: () => this.network.current?.mtu,
       peerWays: () => this.network.peerWays,
       devices: () => this.devices.manager.counts(),
-      handlers: () => runtime.handlers(),
       volumesInUse: () => this.csi.volumes.inUse(this.volumes.podUids()),
     });
   }

@@ -5,7 +5,7 @@ import { formatImageLayers } from '../../api/image-layers';
 import { formatIngressPorts } from '../../api/ingress-ports';
 import { formatWireguardEnd, type WireguardEnd } from '../../api/node-encryption';
 import type { Node } from '../../api/types';
-import type { HandlerInfo } from '../../runtime/container-runtime';
+import type { ContainerRuntime } from '../../runtime/container-runtime';
 import type { ImageService } from '../../runtime/image-service';
 import { ingressPortsIn, type AgentConfig } from '../config';
 import { parseThresholds, type NodePressure } from '../eviction/thresholds';
@@ -50,7 +50,7 @@ export class NodeReporter {
       readonly devices: () => DeviceCounts;
       readonly hugePages: () => HugePagePools;
       readonly volumesInUse: () => readonly string[];
-      readonly handlers: () => readonly HandlerInfo[];
+      readonly runtime: Pick<ContainerRuntime, 'handlers'>;
     },
   ) {}
 
@@ -122,7 +122,7 @@ export class NodeReporter {
       images,
       devices: this.deps.devices(),
       hugePages: this.deps.hugePages(),
-      handlers: this.deps.handlers(),
+      handlers: this.deps.runtime.handlers(),
       volumesInUse: this.deps.volumesInUse(),
       notReady: notReady(),
     };
