@@ -68,11 +68,6 @@ export const agentProgram = (): Command => {
       'a TracingConfiguration: send spans to a collector; default: nothing is traced',
     )
     .option('--insecure-registry <host>', 'pull from it without TLS', collect)
-    .option(
-      '--runtime-handler <name=path>',
-      'have this program, as runc, run pods of classes with this handler: NAME=PATH[,--FLAG...]; runc, crun and runsc are found where they are installed',
-      collect,
-    )
     .addOption(logLevel('what to log'))
     .addHelpText('after', EXAMPLES)
     .action(async (_options, command: Command) => {
@@ -84,11 +79,16 @@ export const agentProgram = (): Command => {
       const manager = await serviceManager(systemClock, signal);
       await runAgent(config, signal, powerSignal(), () => manager?.ready());
     });
-  return withConfigFile(
-    withNetworkPlugin(withDevices(withIngressPorts(withLogs(withShutdown(program))))),
-    '/etc/dhow/agent.yaml',
-  );
+  const whole = MORE_FLAGS.reduce((part, withMore) => withMore(part), program);
+  return withConfigFile(whole, '/etc/dhow/agent.yaml');
 };
+
+const withRuntimeHandlers = (program: Command): Command =>
+  program.option(
+    '--runtime-handler <name=path>',
+    'have this program, as runc, run pods of classes with this handler: NAME=PATH[,--FLAG...]; runc, crun and runsc are found where they are installed',
+    collect,
+  );
 
 const withShutdown = (program: Command): Command =>
   program
@@ -261,7 +261,7 @@ const configOf = (flags: Flags) => ({
   ),
   evictionMaxPodGraceSeconds: flags.evictionMaxPodGracePeriod,
   insecureRegistries: flags.insecureRegistry,
-    runtimeHandlers: flags.runtimeHandler,
+  runtimeHandlers: flags.runtimeHandler,
   registryEndpoints: flags.server.map((each) => `https://${each.replace(/^https:\/\//, '')}`),
   launcherPath: join(__dirname, 'dhow-launcher'),
   unpackWorkerPath: join(__dirname, 'unpack-worker.js'),
@@ -361,3 +361,13 @@ const EXAMPLES = examples(
 /** As in `CNI_PATH`. */
 const foldersIn = (path: string | undefined): readonly string[] | undefined =>
   path === undefined || path === '' ? undefined : path.split(':').filter((each) => each !== '');
+
+/** In the order of the help. */
+const MORE_FLAGS: readonly ((program: Command) => Command)[] = [
+  withShutdown,
+  withLogs,
+  withIngressPorts,
+  withDevices,
+  withRuntimeHandlers,
+  withNetworkPlugin,
+];

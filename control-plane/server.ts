@@ -28,29 +28,18 @@ import { hostPort } from '../lib/net/ip';
 import { systemRandom as random } from '../lib/random';
 import { openTracing } from '../lib/tracing/open-tracing';
 import { createApiServer, type ApiServer } from './api-server/api-server';
-import { expireEvents } from './api-server/objects/event-expiry';
 import { RESTORED_FILE } from './backup/restore';
 import { SERVER_CONFIG_FILE } from './backup/save';
 import { snapshotsOf } from './backup/snapshots-of';
 import { parseAddress, parseServerConfig, type ServerConfig } from './config';
 import { openAudit, openAuthentication } from './open-authentication';
 import { networkViewsIn, selectorViewsIn, usedByPods, viewsIn } from './views';
-import {
-  createControllers,
-  runControllers,
-  type ControllersDeps,
-  type ControllersOptions,
-} from './controllers';
 import { ensureDefaultClasses } from './default-classes';
 import { etcdCredentialsOf } from './etcd-credentials';
 import { askerOf, LedScheduler, leaderMetrics, runAsLeader, termOf } from './leader';
+import { leadersTasks } from './leaders-tasks';
 import { memoryBudgetOf, type MemoryBudget } from './memory-budget';
-import {
-  createNodesServer,
-  expireJoinTokens,
-  type NodesServer,
-  type NodesServerDeps,
-} from './nodes';
+import { createNodesServer, type NodesServer, type NodesServerDeps } from './nodes';
 import { Encryption } from './encryption/encryption';
 import { EncryptionKeys } from './encryption/encryption-keys';
 import { ENCRYPTION_KEY_FILE } from '../api/encryption-keys';
@@ -210,8 +199,7 @@ const serve = async (
     virtualResources: [...answersOf(scheduler), ...metrics.resources, encryptionKeys, serverViews],
     placements: scheduler.placements,
     moreMetrics: [scheduler, leaderMetrics(leading), serverViews, ...tracing.metrics, ...snapshots],
-    ...{ registry, objectFaults: faults },
-    ...{ ...timesOf(config), ...authentication.deps },
+    ...{ registry, objectFaults: faults, ...timesOf(config), ...authentication.deps },
     ...(audit === undefined ? {} : { auditor: audit.auditor }),
     ...{ certificates: () => pki.lives(), version: VERSION },
   });
@@ -225,10 +213,10 @@ const serve = async (
   });
   nodeConnections.bind(nodes.connections);
   others.bind(nodes);
-  const tasks = leadersTasks({ config, network, log, pki }, server, { client, informers, faults });
+  const led = { client, informers, faults, snapshots };
+  const tasks = leadersTasks({ config, network, log, pki }, server, led);
   await using group = new TaskGroup(signal);
-  for (const part of [informers, authentication, encryptionKeys])
-    group.run((each) => part.run(each));
+  runAll(group, [informers, authentication, encryptionKeys]);
   const address = await server.listen(parseAddress(config.listen));
   const started = await announce({ config, pki, tokens, nodes, apiPort: address.port });
   const systemServices = beSeen({ config, network, log, opened }, server.client, started);
@@ -236,11 +224,16 @@ const serve = async (
   const keeper = keeperFor({ config, log, pki }, { server, nodes }, started);
   group.run((each) => keepCertificates(keeper, each));
   tasks.push((each) => keepSystemServices({ ...systemServices, client }, each));
-  // Several servers may be told the same schedule.
-  for (const each of snapshots) tasks.push((signal) => each.run(signal));
   group.run((each) => runAsLeader(leading, { informers, scheduler, tasks }, each));
   onStarted(started);
   await group.wait();
+};
+
+const runAll = (
+  group: TaskGroup,
+  parts: readonly { run(signal: AbortSignal): Promise<void> }[],
+) => {
+  for (const part of parts) group.run((each) => part.run(each));
 };
 
 const snapshotsBy = (config: ServerConfig, log: Log, client: ApiClient) =>
@@ -256,22 +249,6 @@ const schedulersBy = async (
   const configuration = await schedulerConfigurationOf(config, log);
   const dir = join(config.dataDir, 'decisions');
   return () => createScheduler({ ...deps, ...configuration, dir, podClassBytes });
-};
-
-/** What only the leader does, besides placing pods. To be made before the informers run. */
-const leadersTasks = (
-  parts: Pick<Parts, 'config' | 'network' | 'log' | 'pki'>,
-  { kinds: served }: ApiServer,
-  deps: Pick<ControllersDeps, 'client' | 'informers' | 'faults'>,
-): ((signal: AbortSignal) => Promise<void>)[] => {
-  const controllers = controllersFor(parts, { ...deps, served });
-  const { client } = deps;
-  const { log } = parts;
-  return [
-    (signal) => runControllers(controllers, { clock, random, log }, signal),
-    (signal) => expireEvents({ client, clock, log }, signal),
-    (signal) => expireJoinTokens({ client, clock, log }, signal),
-  ];
 };
 
 /** What a cluster has from its beginning, besides what the API itself needs. */
@@ -391,34 +368,6 @@ const nodesOptionsOf = (config: ServerConfig) => ({
   heartbeatIntervalMs: config.heartbeatSeconds * 1000,
   network: clusterNetworkOf(config),
 });
-
-const controllersFor = (
-  { config, network, log, pki }: Pick<Parts, 'config' | 'network' | 'log' | 'pki'>,
-  {
-    served,
-    ...deps
-  }: Pick<ControllersDeps, 'client' | 'informers' | 'faults'> & Pick<ControllersOptions, 'served'>,
-) => {
-  const { client } = deps;
-  const eventsFor = (component: string) => new ApiEventRecorder({ client, clock, log, component });
-  return createControllers(
-    { clock, random, log, eventsFor, ...deps },
-    {
-      served,
-      caCertificate: () => pki.caCertificate,
-      authority: pki,
-      nodeGracePeriodMs: config.nodeGraceSeconds * 1000,
-      reservedPorts: ownPortsOf(config),
-      serviceCidrs: network.serviceCidrs,
-    },
-  );
-};
-
-/** A service that got one of these at the nodes' addresses would cut the nodes off. */
-const ownPortsOf = ({ listen, agentsListen }: ServerConfig): readonly number[] => {
-  const { port } = parseAddress(listen);
-  return [port, agentsListen === undefined ? port + 1 : parseAddress(agentsListen).port];
-};
 
 /** Where every part says which object it cannot handle. */
 const faultsOf = (log: Log, client: ApiClient): ObjectFaults =>

@@ -17,6 +17,7 @@ RUN_PACKAGES=(
   util-linux procps
 )
 TEST_PACKAGES=(
+  crun runsc # handlers of RuntimeClasses, beside runc
   etcd-client runc conmon containernetworking-plugins # peers that benches and tests compare with
   skopeo umoci docker-registry                        # images made and served by others
   libseccomp-dev libc6-dev                            # oracle of the seccomp compiler

@@ -89,8 +89,8 @@ export const runAgent = async (
     facts: readHostFacts(),
     hugePages: () => readHugePages(),
     transport,
-      joinAgain: async () => renewer.use(await again()),
-      noteAuthorities: (hash) => renewer.noteAuthorities(hash),
+    joinAgain: async () => renewer.use(await again()),
+    noteAuthorities: (hash) => renewer.noteAuthorities(hash),
     runtime,
     images,
     openNetwork: (range) =>

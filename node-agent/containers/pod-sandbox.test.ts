@@ -81,8 +81,7 @@ const define = (name: string, handler: string) => {
 it('makes none for a class whose runtime the node has not', async () => {
   define('boxed', 'kata');
   await expect(sandboxOf({ runtimeClassName: 'boxed' })).rejects.toThrow(
-    'failed to get sandbox runtime: no runtime for "kata" is configured; ' +
-      'this node has "dhow"',
+    'failed to get sandbox runtime: no runtime for "kata" is configured; ' + 'this node has "dhow"',
   );
   await expect(sandboxOf({ runtimeClassName: 'gone' })).rejects.toThrow(
     'runtimeclass.node.k8s.io "gone" not found',

@@ -214,7 +214,11 @@ export const startAgent = async (
   const images = more.images ?? new FakeImageService();
   if (more.images === undefined) images.publish('web:1');
   const network = new FakePodNetwork();
-  const transport = createTransport(onlyServer(renewer.current), () => renewer.current, systemClock);
+  const transport = createTransport(
+    onlyServer(renewer.current),
+    () => renewer.current,
+    systemClock,
+  );
   const agent = createAgent({
     config,
     agentId: store.agentId(),
