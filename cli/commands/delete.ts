@@ -19,8 +19,10 @@ export interface DeleteCommandOptions {
   readonly filename?: readonly string[];
   readonly recursive?: boolean;
   readonly selector?: string;
+  readonly fieldSelector?: string;
   readonly all?: boolean;
   readonly force?: boolean;
+  readonly now?: boolean;
   readonly gracePeriod?: string;
   readonly cascade?: string;
   readonly ignoreNotFound?: boolean;
@@ -44,7 +46,9 @@ export const deleteObjects = async (
   if (options.output !== undefined && options.output !== 'name') {
     throw new UsageError(`-o takes name here, not "${options.output}"`);
   }
+  checkSelection(options);
   const request = deleteOptions(options);
+  if (request.gracePeriodSeconds === 0) context.terminal.err.write(`Warning: ${AT_ONCE}\n`);
   const givenMs = durationMs('--timeout', options.timeout ?? '0');
   const limitMs = givenMs > 0 ? Math.min(givenMs, FOR_EVER_MS) : FOR_EVER_MS;
   const isTried = dryRunOf(options.dryRun) !== 'none';
@@ -110,7 +114,8 @@ const fromArguments = async (
     name === undefined ? [] : [{ info, name: { namespace: namespaceFor(context, info), name } }],
   );
   if (named.length > 0) return named;
-  if (options.all !== true && options.selector === undefined) {
+  const { all, selector, fieldSelector } = options;
+  if (all !== true && selector === undefined && fieldSelector === undefined) {
     throw new UsageError('resource(s) were provided, but no name was specified');
   }
   const lists = await Promise.all(
@@ -119,7 +124,8 @@ const fromArguments = async (
         info,
         {
           namespace: context.namespace ?? '',
-          ...(options.selector === undefined ? {} : { labelSelector: options.selector }),
+          ...(selector === undefined ? {} : { labelSelector: selector }),
+          ...(fieldSelector === undefined ? {} : { fieldSelector }),
         },
         context.signal,
       );
@@ -137,16 +143,46 @@ const fromArguments = async (
 const namespaceFor = ({ namespace }: CliContext, info: NamedResource): string =>
   info.isNamespaced ? (namespace ?? 'default') : '';
 
+/** What would delete other objects than its user means. @throws UsageError */
+const checkSelection = ({ all, selector, fieldSelector }: DeleteCommandOptions): void => {
+  const both = selector !== undefined ? '--selector' : fieldSelector && '--field-selector';
+  if (all === true && both !== undefined && both !== '')
+    throw new UsageError(`cannot set --all and ${both} at the same time`);
+};
+
+/** In upstream's words. */
+const AT_ONCE =
+  'Immediate deletion does not wait for confirmation that the running resource has been terminated. ' +
+  'The resource may continue to run on the cluster indefinitely.';
+
 export const deleteOptions = (options: DeleteCommandOptions): RestDeleteOptions => {
-  const grace = options.force === true ? '0' : options.gracePeriod;
-  if (grace !== undefined && !/^\d{1,9}$/.test(grace)) {
-    throw new UsageError(`--grace-period: "${grace}" is not a number of seconds`);
-  }
+  const grace = graceSeconds(options);
   return {
     propagationPolicy: policyOf(options.cascade),
     ...(dryRunOf(options.dryRun) === 'server' ? { dryRun: ['All'] } : {}),
-    ...(grace === undefined ? {} : { gracePeriodSeconds: Number(grace) }),
+    ...(grace === undefined ? {} : { gracePeriodSeconds: grace }),
   };
+};
+
+/**
+ * Pure: none without `--force` is a second, so that nobody loses data by leaving it out. Source: kubectl's delete.
+ * @throws UsageError
+ */
+export const graceSeconds = ({
+  gracePeriod,
+  now,
+  force,
+}: Pick<DeleteCommandOptions, 'gracePeriod' | 'now' | 'force'>): number | undefined => {
+  if (gracePeriod !== undefined && !/^(-1|\d{1,9})$/.test(gracePeriod))
+    throw new UsageError(`--grace-period: "${gracePeriod}" is not a number of seconds`);
+  const given = gracePeriod === undefined || gracePeriod === '-1' ? undefined : Number(gracePeriod);
+  if (now === true && given !== undefined)
+    throw new UsageError('--now and --grace-period cannot be specified together');
+  const seconds = now === true ? 1 : given;
+  if (force !== true) return seconds === 0 ? 1 : seconds;
+  if (seconds !== undefined && seconds > 0)
+    throw new UsageError('--force and --grace-period greater than 0 cannot be specified together');
+  return 0;
 };
 
 const policyOf = (cascade = 'background'): 'Background' | 'Foreground' | 'Orphan' => {
@@ -185,10 +221,11 @@ export const deleteOne = async (
   if (isQuiet) return true;
   const kind = qualifiedKind(info);
   const where = info.isNamespaced ? ` from ${name.namespace} namespace` : '';
+  const done = request.gracePeriodSeconds === 0 ? 'force deleted' : 'deleted';
   terminal.out.write(
     output === 'name'
       ? `${kind}/${name.name}\n`
-      : `${kind} "${name.name}" deleted${where}${DRY_RUN_NOTES[dryRun]}\n`,
+      : `${kind} "${name.name}" ${done}${where}${DRY_RUN_NOTES[dryRun]}\n`,
   );
   return true;
 };
