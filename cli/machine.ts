@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { lockCluster } from './cluster/lock';
 import { durationMs } from './durations';
 import { examine } from './machine/doctor';
-import { formatFindings, standingErrors } from './machine/findings';
+import { formatFindings, standingErrors } from './output/findings';
 import { initServer, type Initialized } from './machine/init';
 import { joinServer, readToken } from './machine/join';
 import { foundToRemove, uninstall } from './machine/uninstall';

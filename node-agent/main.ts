@@ -30,7 +30,7 @@ import { IdentityStore, type NodeIdentity } from './identity/identity-store';
 import { endpointsOf } from './images/endpoints';
 import { CertificateRenewer } from './identity/certificate-renewer';
 import { ensureIdentity, joinAgain, rejoinByKey } from './identity/join';
-import { serverMemoryIn } from './identity/server-memory';
+import { serverMemoryIn } from './session/server-memory';
 import type { NetworkRange } from './network/node-network';
 import { wireguardKeysAt } from './network/wireguard-key';
 import { AGENT_VERSION } from './node/node-reporter';

@@ -1,5 +1,5 @@
 import type { StoredSchema } from '../../control-plane/backup/stored-schema';
-import type { Finding } from '../machine/findings';
+import type { Finding } from '../output/findings';
 import type { CertificateReport } from './certs';
 
 /** Why something could not be asked. */

@@ -10,7 +10,7 @@ import { timedController } from '../../lib/async/timed-controller';
 import { systemClock } from '../../lib/clock';
 import { describeError } from '../../lib/describe-error';
 import { parseJson } from '../../lib/json';
-import { formatFindings, standingErrors } from '../machine/findings';
+import { formatFindings, standingErrors } from '../output/findings';
 import { outputFormat } from '../output/format';
 import type { Terminal } from '../output/terminal';
 import { UsageError } from '../usage-error';

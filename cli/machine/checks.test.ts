@@ -1,6 +1,6 @@
 import { checkMachineFor, DEFAULT_RANGES, type Role } from './checks';
 import { routesIn, type MachineFacts } from './facts';
-import { standingErrors, tellFindings } from './findings';
+import { standingErrors, tellFindings } from '../output/findings';
 import { listeningIn } from './listeners';
 
 const GOOD: MachineFacts = {

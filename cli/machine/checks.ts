@@ -1,7 +1,7 @@
 import { DEFAULT_CLUSTER_NETWORK } from '../../api/cluster-network';
 import { networkOf, prefixesOverlap } from '../../lib/net/ip';
 import type { MachineFacts, Reached } from './facts';
-import type { Finding } from './findings';
+import type { Finding } from '../output/findings';
 
 /** As what a machine is to serve. */
 export interface Role {

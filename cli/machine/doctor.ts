@@ -3,7 +3,7 @@ import { IdentityStore } from '../../node-agent/identity/identity-store';
 import { UsageError } from '../usage-error';
 import { checkMachineFor, type Role } from './checks';
 import { machineFacts } from './facts';
-import type { Finding } from './findings';
+import type { Finding } from '../output/findings';
 import { authoritiesOf } from '../../node-agent/identity/join';
 import { serverAt } from './join';
 import { AGENT_FILE, API_PORT, SERVER_FILE } from './places';

@@ -15,7 +15,7 @@ import { UsageError } from '../usage-error';
 import { keepSettings } from './before';
 import { checkMachineFor } from './checks';
 import { machineFacts } from './facts';
-import type { Finding } from './findings';
+import type { Finding } from '../output/findings';
 import type { FlagChange } from './flag-file';
 import { AGENT_FILE, AGENT_UNIT, API_PORT, SERVER_FILE } from './places';
 import {

@@ -3,7 +3,7 @@ import { parseAddress } from '../../control-plane/config';
 import { readFileIfPresent } from '../../lib/files';
 import { UsageError } from '../usage-error';
 import { DEFAULT_RANGES, type Role } from './checks';
-import { standingErrors, tellFindings, type Finding } from './findings';
+import { standingErrors, tellFindings, type Finding } from '../output/findings';
 import { flagsIn, textFlag, type FlagsOfFile } from './flag-file';
 import { AGENT_DIR, SERVER_DIR } from './places';
 

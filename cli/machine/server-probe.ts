@@ -5,7 +5,7 @@ import { systemClock } from '../../lib/clock';
 import { describeError } from '../../lib/describe-error';
 import { hostPort } from '../../lib/net/ip';
 import { authorityByHash } from '../../node-agent/identity/join';
-import type { Finding } from './findings';
+import type { Finding } from '../output/findings';
 
 /** What a look at a server from here says. */
 export type ServerLook =

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { parseJson, stringifyJson } from '../../lib/json';
 import { writeFileDurable } from '../files';
-import type { EndpointMemory } from '../session/server-list';
+import type { EndpointMemory } from './server-list';
 
 /** The servers that an agent has learned of, beside its identity. A file that is no good counts as none. */
 export const serverMemoryIn = (stateDir: string): EndpointMemory => {

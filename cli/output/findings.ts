@@ -1,5 +1,5 @@
-import { formatViews, listDocument, outputFormat } from '../output/format';
-import { formatTable } from '../output/table';
+import { formatViews, listDocument, outputFormat } from './format';
+import { formatTable } from './table';
 
 /** What a check says of this machine. */
 export interface Finding {
