@@ -201,7 +201,7 @@ const serve = async (
     moreMetrics: [scheduler, leaderMetrics(leading), serverViews, ...tracing.metrics, ...snapshots],
     ...{ registry, objectFaults: faults, ...timesOf(config), ...authentication.deps },
     ...(audit === undefined ? {} : { auditor: audit.auditor }),
-    ...{ certificates: () => pki.lives(), version: VERSION },
+    ...{ certificates: () => pki.lives(), version: VERSION, serverId: opened.servers.id },
   });
   apiClient.bind(server.client);
   leadersClient.bind(server.clientWithin(() => termOf(leading)));

@@ -91,6 +91,8 @@ export interface ApiServerDeps {
   readonly objectFaults?: { series(): readonly (readonly [string, number])[] };
   /** When this server's certificates begin and end, for /metrics. */
   readonly certificates?: () => Readonly<Record<string, CertificateLife>>;
+  /** Tells this server from the others that share the store. Default: there are none. */
+  readonly serverId?: string;
   /** How long pods stay on a node that is gone, unless they say otherwise. Default 300 s. */
   readonly evictionSeconds?: number;
   /** How long a stream of exec, attach or portforward may carry nothing. Default four hours. */

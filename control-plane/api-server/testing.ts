@@ -63,6 +63,7 @@ export interface TestServerOptions {
   readonly webhookCalls?: WebhookCalls;
   readonly network?: ClusterNetwork;
   readonly tracing?: Tracing;
+  readonly serverId?: string;
 }
 
 export const startTestServer = async ({
@@ -76,6 +77,7 @@ export const startTestServer = async ({
   webhookCalls,
   network,
   tracing,
+  serverId,
 }: TestServerOptions = {}): Promise<TestServer> => {
   const clock = new ManualClock(Date.UTC(2026, 0, 1));
   const caches = createWatchCaches({ store, clock, log: silentLog });
@@ -91,6 +93,7 @@ export const startTestServer = async ({
     ...(placements === undefined ? {} : { placements }),
     ...(network === undefined ? {} : { network }),
     ...(tracing === undefined ? {} : { tracing }),
+    ...(serverId === undefined ? {} : { serverId }),
     ...(webhookCalls === undefined ? {} : { webhookCalls }),
     clock,
     random: seededRandom(1),

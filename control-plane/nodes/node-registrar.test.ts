@@ -96,3 +96,46 @@ it('keeps of an agent’s labels those that a node may give itself', () => {
     'kubernetes.io/hostname': 'n1',
   });
 });
+
+describe('two servers of one store', () => {
+  it('give no two nodes one range, whoever joins where', async () => {
+    const { store } = server;
+    await using other = await startTestServer({ store, serverId: 'other' });
+    let isOver = false;
+    void (async () => {
+      while (!isOver) await other.clock.advance(10);
+    })();
+    void (async () => {
+      while (!isOver) await server.clock.advance(10);
+    })();
+    const another = new NodeRegistrar({
+      client: other.api.client,
+      clock: other.clock,
+      clusterCidrs: ['10.42.0.0/16'],
+      serviceCidrs: () => [],
+      isLive: () => false,
+    });
+    const nodes = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => {
+        const draft = { labels: {}, taints: [], status: status(`192.0.2.${i + 1}`) };
+        return (i % 2 === 0 ? registrar : another).register(`m${i}`, draft, 'elsewhere', NEVER);
+      }),
+    ).finally(() => (isOver = true));
+    const ranges = nodes.flatMap(({ spec }) => spec.podCIDRs ?? []);
+    expect(ranges).toHaveLength(20);
+    expect(new Set(ranges).size).toBe(20);
+  });
+});
+
+it.each([
+  [{ podCIDR: '10.42.0.0/24', podCIDRs: ['10.42.0.0/24'] }, 409],
+  [{ podCIDR: '10.42.0.0/24' }, 409],
+  [{ podCIDR: '10.42.9.0/24', podCIDRs: ['10.42.9.0/24'] }, 201],
+  [{}, 201],
+])('a node that somebody makes with %j is answered %d', async (spec, expected) => {
+  await register('n1', '192.0.2.1');
+  const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'made' }, spec };
+  const { status: code, json } = await server.request('POST', '/api/v1/nodes', node);
+  expect(code).toBe(expected);
+  if (code === 409) expect(json.message).toContain('a range of pods is of another node');
+});

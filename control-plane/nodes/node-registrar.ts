@@ -45,21 +45,30 @@ export class NodeRegistrar {
    * @throws ALREADY_EXISTS when an address is another node's, INVALID_ARGUMENT when it is none of a node
    */
   register(name: string, draft: NodeDraft, peer: string, signal: AbortSignal): Promise<Node> {
-    return this.turn.use(async () => {
-      const { items } = await this.deps.client.list(NODES, {}, signal);
-      await this.takeAddresses(name, draft.status, peer, items, signal);
-      const existing = items.find(({ metadata }) => metadata.name === name);
-      const known = existing === undefined ? [] : podCidrsOf(existing);
-      const podCidrs = known.length > 0 ? known : this.freeCidrs(items);
-      const node =
-        existing === undefined
-          ? await this.create(name, draft, podCidrs, signal)
-          : await this.adopt(existing, draft, podCidrs, signal);
-      return await this.writeStatus(node, draft.status, signal).catch((error: unknown) => {
-        // A node that is known already serves on though the store is full: that frees it.
-        if (existing === undefined || !hasReason(error, 'InsufficientStorage')) throw error;
-        return node;
-      });
+    const work = () => this.registerNow(name, draft, peer, signal);
+    // By another server a node may get the range at the same time, and be stored first.
+    return this.turn.use(() => withConflictRetry(undefined, async () => undefined, work));
+  }
+
+  private async registerNow(
+    name: string,
+    draft: NodeDraft,
+    peer: string,
+    signal: AbortSignal,
+  ): Promise<Node> {
+    const { items } = await this.deps.client.list(NODES, {}, signal);
+    await this.takeAddresses(name, draft.status, peer, items, signal);
+    const existing = items.find(({ metadata }) => metadata.name === name);
+    const known = existing === undefined ? [] : podCidrsOf(existing);
+    const podCidrs = known.length > 0 ? known : this.freeCidrs(items);
+    const node =
+      existing === undefined
+        ? await this.create(name, draft, podCidrs, signal)
+        : await this.adopt(existing, draft, podCidrs, signal);
+    return await this.writeStatus(node, draft.status, signal).catch((error: unknown) => {
+      // A node that is known already serves on though the store is full: that frees it.
+      if (existing === undefined || !hasReason(error, 'InsufficientStorage')) throw error;
+      return node;
     });
   }
 
@@ -245,11 +254,11 @@ const addressTaken = (name: string, address: string, other: string): Error =>
 const MAX_CONFLICT_RETRIES = 8;
 
 /** Runs `write` on `current`, and again on what `read` returns for as long as it conflicts. */
-export const withConflictRetry = async <T>(
+export const withConflictRetry = async <T, R = T>(
   current: T,
   read: () => Promise<T>,
-  write: (current: T) => Promise<T>,
-): Promise<T> => {
+  write: (current: T) => Promise<R>,
+): Promise<R> => {
   for (let attempt = 0; ; attempt++) {
     try {
       return await write(current);

@@ -9,6 +9,11 @@ import { snapshotVersion, versionOf } from './version';
 
 /** The store without a disk: for unit tests and simulation. Every write is its own revision. */
 export class MemoryStore implements Store {
+  private checkGuards(guards: readonly WriteGuard[]): void {
+    const broken = guards.find((guard) => this.versionAt(guard.key) !== guard.version);
+    if (broken !== undefined) throw keyConflict(broken.key);
+  }
+
   private revision = 1;
   private termNumber = 0;
   private readonly resources = new Map<string, MemoryResource>();
@@ -35,8 +40,7 @@ export class MemoryStore implements Store {
   ): Promise<StoredObject> {
     signal?.throwIfAborted();
     if (this.of(key.resource).objects.has(nameOf(key))) throw keyExists(key);
-    const broken = guards.find((guard) => this.versionAt(guard.key) !== guard.version);
-    if (broken !== undefined) throw keyConflict(broken.key);
+    this.checkGuards(guards);
     return this.put(key, object, undefined);
   }
 
@@ -45,9 +49,12 @@ export class MemoryStore implements Store {
     object: ApiObject,
     expectedVersion: number,
     signal?: AbortSignal,
+    guards: readonly WriteGuard[] = [],
   ): Promise<StoredObject> {
     signal?.throwIfAborted();
-    return this.put(key, object, this.expect(key, expectedVersion).stored);
+    const { stored } = this.expect(key, expectedVersion);
+    this.checkGuards(guards);
+    return this.put(key, object, stored);
   }
 
   async delete(

@@ -76,6 +76,25 @@ export const describeStore = (name: string, open: () => Promise<StoreUnderTest>)
       ]);
     });
 
+    it('updates only while another object is as it was', async () => {
+      const other = await store.create(key('other', ''), object('other', 1));
+      const guards = [{ key: other.key, version: other.resourceVersion }];
+      const first = await store.create(key('a'), object('a', 1));
+      const { resourceVersion } = first;
+      const second = await store.update(
+        key('a'),
+        object('a', 2),
+        resourceVersion,
+        undefined,
+        guards,
+      );
+      await store.update(other.key, object('other', 2), other.resourceVersion);
+      await expect(
+        store.update(key('a'), object('a', 3), second.resourceVersion, undefined, guards),
+      ).rejects.toMatchObject({ reason: 'Conflict' });
+      expect((await store.get(key('a')))?.object).toMatchObject({ size: 2 });
+    });
+
     it('keeps what JSON says, digit for digit', async () => {
       const big = { ...object('a', 1), big: 9007199254740993n, text: '"é\u2028\u0000', none: null };
       await store.create(key('a'), big);

@@ -97,12 +97,13 @@ export interface Store {
     guards?: readonly WriteGuard[],
   ): Promise<StoredObject>;
 
-  /** @throws NotFound, or Conflict unless the stored object is at `expectedVersion`. */
+  /** @throws NotFound, or Conflict unless the stored object is at `expectedVersion` and the guards as in `create`. */
   update(
     key: StoreKey,
     object: ApiObject,
     expectedVersion: number,
     signal?: AbortSignal,
+    guards?: readonly WriteGuard[],
   ): Promise<StoredObject>;
 
   /** Returns the last state at the version of the deletion. @throws NotFound, Conflict as `update`. */

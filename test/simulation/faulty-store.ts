@@ -99,8 +99,8 @@ export class FaultyStore implements Store {
       within: (other) => this.within(other),
       create: (key, object, signal, guards) =>
         noted(this.create(key, object, signal, guards, memory)),
-      update: (key, object, version, signal) =>
-        noted(this.update(key, object, version, signal, memory)),
+      update: (key, object, version, signal, guards) =>
+        noted(this.update(key, object, version, signal, guards, memory)),
       delete: (key, version, signal) => noted(this.delete(key, version, signal, memory)),
     };
   }
@@ -130,10 +130,11 @@ export class FaultyStore implements Store {
     object: ApiObject,
     expectedVersion: number,
     signal?: AbortSignal,
+    guards: readonly WriteGuard[] = [],
     memory: Store = this.memory,
   ): Promise<StoredObject> {
     if (this.happens(this.trouble.conflict)) return Promise.reject(keyConflict(key));
-    return this.put(key, () => memory.update(key, object, expectedVersion, signal), signal);
+    return this.put(key, () => memory.update(key, object, expectedVersion, signal, guards), signal);
   }
 
   async delete(

@@ -48,7 +48,7 @@ export interface AdmissionAttributes {
   span?: Span;
   /** Collects what the author should hear though nothing is refused. */
   readonly warnings: string[];
-  /** Plugins add to it: what must still be as they saw it when a new object is stored. */
+  /** Plugins add to it: what must still be as they saw it when the object is stored. */
   guards?: readonly WriteGuard[];
 }
 

@@ -52,12 +52,13 @@ export class AuthorizedStore {
     return presented(kind, stored, waiting);
   }
 
-  /** @throws NotFound, Conflict unless `old` is what is stored */
+  /** @throws NotFound, Conflict unless `old` is what is stored and the guards' objects are as they were */
   async update(
     kind: ServedKind,
     old: StoredObject,
     next: ApiObject,
     rights: WriteRights,
+    guards?: readonly WriteGuard[],
   ): Promise<StoredObject> {
     rights.permit.require('update', kind.resource, old.key);
     const { key, resourceVersion } = old;
@@ -65,7 +66,7 @@ export class AuthorizedStore {
     const form = await storedForm(kind, next, waiting);
     const stored = await spanning(
       rights.span?.child('GuaranteedUpdate etcd3'),
-      this.storeFor(rights).update(key, form, resourceVersion, rights.signal),
+      this.storeFor(rights).update(key, form, resourceVersion, rights.signal, guards),
     );
     this.recent.note(stored);
     return presented(kind, stored, waiting);

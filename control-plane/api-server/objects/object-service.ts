@@ -1,9 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import {
   clusterNetworkOf,
   DEFAULT_CLUSTER_NETWORK,
   type ClusterNetwork,
 } from '../../../api/cluster-network';
-import { qualifiedName, SERVICE_CIDRS, SERVICES } from '../../../api/resources';
+import { NODES, qualifiedName, SERVICE_CIDRS, SERVICES } from '../../../api/resources';
 import type { ApiObject } from '../../../api/types';
 import { Turns } from '../../../lib/async/turns';
 import type { Clock } from '../../../lib/clock';
@@ -34,6 +35,7 @@ import { ServiceAccountTokens } from '../auth/service-account-tokens';
 import type { KindRegistry } from '../kinds/kind-registry';
 import { serviceRanges } from '../services/service-ranges';
 import { serviceAllocation } from '../services/service-allocation';
+import { nodeRanges } from '../allocation/node-ranges';
 import { AuthorizedStore } from './authorized-store';
 import { ObjectDeleter } from './object-deleter';
 import { ObjectReader } from './object-reader';
@@ -69,6 +71,8 @@ export interface ObjectServiceDeps {
   /** How many versions of users' kinds may be served. */
   readonly customVersionsMax: number;
   readonly serviceAccountKey?: () => Promise<string>;
+  /** Tells this server from the others that share the store. Default: there are none. */
+  readonly serverId?: string;
   /** How long a pod stays on a node that is gone, unless it says otherwise. Default 300 s. */
   readonly evictionSeconds?: number;
   /** Asks the webhooks that configurations name. */
@@ -87,6 +91,8 @@ export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
   const reader = new ObjectReader(deps);
   const found = admissionReader(deps);
   const store = new AuthorizedStore(deps.store);
+  const allocator = { server: deps.serverId ?? 'only', instance: randomUUID() };
+  const allocating = { store: deps.store, allocator, clock };
   const admission = new AdmissionChain([
     ...admissionPlugins(
       found,
@@ -98,11 +104,12 @@ export const createObjectService = (deps: ObjectServiceDeps): ObjectService => {
       },
     ),
     serviceRanges({ network, reader: found }),
+    nodeRanges({ cache: () => deps.caches.of(NODES.plural), ...allocating }),
     serviceAllocation({
       network,
       cache: () => deps.caches.of(SERVICES.plural),
       rangeCache: () => deps.caches.of(qualifiedName(SERVICE_CIDRS)),
-      clock,
+      ...allocating,
       random: deps.random,
     }),
     ...(deps.admissionPlugins ?? []),

@@ -207,8 +207,9 @@ export class ObjectWriter {
     old: StoredObject,
     next: ApiObject,
     context: WriteContext,
+    guards?: AdmissionAttributes['guards'],
   ): Promise<Item> {
-    return asLostRace(this.deps.store.update(kind, old, next, context));
+    return asLostRace(this.deps.store.update(kind, old, next, context, guards));
   }
 
   async remove(kind: ServedKind, old: StoredObject, context: WriteContext): Promise<Item> {
@@ -321,7 +322,7 @@ export class ObjectWriter {
         await pace?.pause();
         return undefined;
       },
-      write: () => this.storeUpdate(kind, current, object, context),
+      write: () => this.storeUpdate(kind, current, object, context, asked.guards),
     });
   }
 
@@ -330,13 +331,14 @@ export class ObjectWriter {
     current: StoredObject,
     object: MutableObject,
     context: WriteContext,
+    guards: AdmissionAttributes['guards'],
   ): Promise<Verdict<Item>> {
     if (context.isDryRun)
       return unwritten(itemOf(await this.deps.store.rehearse(kind, object, context)));
     return written(
       isRemovable(kind, object)
         ? await this.removeAs(kind, current, object, context)
-        : await this.swap(kind, current, object, context),
+        : await this.swap(kind, current, object, context, guards),
     );
   }
 

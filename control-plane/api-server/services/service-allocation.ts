@@ -1,14 +1,15 @@
-import { hasReason } from '../../../api/errors';
+import { ApiError, hasReason } from '../../../api/errors';
 import type { ClusterNetwork } from '../../../api/cluster-network';
 import { cloneJson } from '../../../api/json-value';
 import { SERVICES } from '../../../api/resources';
 import type { Service } from '../../../api/types';
 import type { Clock } from '../../../lib/clock';
 import type { Random } from '../../../lib/random';
-import type { StoredObject } from '../../store/store';
+import type { Store, StoredObject } from '../../store/store';
 import type { WatchCache } from '../../store/watch-cache';
-import type { AdmissionPlugin, Reservation } from '../admission/admission-plugin';
+import type { AdmissionPlugin, Reservation, WriteOutcome } from '../admission/admission-plugin';
 import { isWriteOf, objectOf, type AdmissionAttributes } from '../admission/attributes';
+import { AllocationRight, type Allocator } from '../allocation/allocation-right';
 import { assign, withFamilies } from './assign';
 import { Holdings } from './holdings';
 import { Pools, Taking } from './pools';
@@ -20,13 +21,16 @@ export interface ServiceAllocationDeps {
   readonly cache: () => WatchCache;
   /** Of all ServiceCIDRs. */
   readonly rangeCache: () => WatchCache;
+  readonly store: Store;
+  /** This server: several that share the store allocate in turns. */
+  readonly allocator: Allocator;
   readonly clock: Clock;
   readonly random: Random;
 }
 
 /**
  * Gives services their addresses and node ports, each once. The services that are stored are the only
- * record, and this server the only one that may write: see docs/decisions.
+ * record, and what is given out is stored only while this server has the right to: see docs/decisions.
  */
 export const serviceAllocation = (deps: ServiceAllocationDeps): AdmissionPlugin => {
   const allocation = new ServiceAllocation(deps);
@@ -37,13 +41,21 @@ export const serviceAllocation = (deps: ServiceAllocationDeps): AdmissionPlugin 
   };
 };
 
+interface Assigned {
+  /** Something has to be given out, and another server may be doing that. */
+  readonly needsRight: boolean;
+  readonly reservation?: Reservation;
+}
+
 class ServiceAllocation {
   private pools: Pools;
   /** What they were made of. */
   private ranges: readonly StoredObject[] = [];
   private readonly holdings: Holdings;
+  private readonly right: AllocationRight;
 
   constructor(private readonly deps: ServiceAllocationDeps) {
+    this.right = new AllocationRight('services', deps);
     this.pools = new Pools(deps.network);
     this.holdings = new Holdings(deps.clock);
   }
@@ -59,18 +71,23 @@ class ServiceAllocation {
     await this.deps.rangeCache().ready(signal);
     if (this.holdings.loanCount > LOANS_MAX) await this.refresh(signal);
     const given = cloneJson(object.spec);
-    try {
-      return this.assign(asked);
-    } catch (error) {
-      if (!hasReason(error, 'Invalid', 'InternalError')) throw error;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const { needsRight, reservation } = this.assign(asked);
+        if (!needsRight) return reservation;
+        if (attempt > TURNS_MAX)
+          throw new ApiError('ServiceUnavailable', 'other servers are faster');
+        await this.right.take(signal);
+      } catch (error) {
+        if (attempt > 1 || !hasReason(error, 'Invalid', 'InternalError')) throw error;
+      }
       await this.refresh(signal);
-      object.spec = given;
-      return this.assign(asked);
+      object.spec = cloneJson(given);
     }
   }
 
   /** In one go, from the newest list to the loan: nobody comes in between. */
-  private assign(asked: AdmissionAttributes): Reservation | undefined {
+  private assign(asked: AdmissionAttributes): Assigned {
     const { holdings } = this;
     holdings.follow(this.deps.cache().list().items);
     this.followRanges(this.deps.rangeCache().list().items);
@@ -82,9 +99,16 @@ class ServiceAllocation {
       old: old && withFamilies(old),
     };
     assign(assignment, this.pools.families, taking);
-    if (asked.isDryRun || taking.taken.size === 0) return undefined;
+    if (asked.isDryRun || taking.taken.size === 0) return { needsRight: false };
+    const { guard } = this.right;
+    if (guard === undefined) return { needsRight: true };
+    asked.guards = [...(asked.guards ?? []), guard];
     const loan = holdings.lend(taking.taken);
-    return { settle: (outcome) => holdings.settle(loan, outcome) };
+    const settle = (outcome: WriteOutcome) => {
+      if (outcome !== 'stored') this.right.doubt(guard);
+      holdings.settle(loan, outcome);
+    };
+    return { needsRight: false, reservation: { settle } };
   }
 
   private followRanges(items: readonly StoredObject[]): void {
@@ -107,3 +131,5 @@ class ServiceAllocation {
 
 /** Writes whose services have come and gone unseen: more are looked after before they are in the way. */
 const LOANS_MAX = 1_000;
+/** Taken away by others in the time of a list, so often in a row. */
+const TURNS_MAX = 8;

@@ -97,11 +97,12 @@ export class EtcdStore implements Store {
     object: ApiObject,
     expectedVersion: number,
     signal?: AbortSignal,
+    guards?: readonly WriteGuard[],
   ): Promise<StoredObject> {
     const expectedRevision = revisionOf(expectedVersion);
     // Revision 0 means "absent" to etcd; no stored object has it.
     if (expectedRevision === 0) throw keyConflict(key);
-    return this.put(key, object, expectedRevision, signal);
+    return this.put(key, object, expectedRevision, signal, guards);
   }
 
   async delete(
