@@ -15,7 +15,7 @@ const REST_MS = 10 * 60_000;
 export const playAgents = (first: 0 | 1): void => {
   jest.setTimeout(300_000);
   const directory = folderOfWorlds();
-  const seeds = seedsOf(200).filter((seed) => seed % 2 === first);
+  const seeds = seedsOf(120).filter((seed) => seed % 2 === first);
   // A single seed is of one half alone.
   if (seeds.length === 0) it.skip('has no seed of this half', () => undefined);
   else it.each(seeds)(TITLE, (seed) => play(seed, directory()));
