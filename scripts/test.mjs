@@ -15,23 +15,18 @@ const STATIC_STEPS = [
   },
 ];
 /**
- * Those that own parts of the machine run their files one by one, side by side, each with a network and folders of
- * its own. They leave a quarter to a half of two cores over, which the simulation has: it only computes, and gives way.
+ * Those that own parts of the machine run their files one by one; they wait more than they compute, so
+ * that the two run side by side at the end, each with a network and folders of its own.
  */
 const IN_BAND = ['--runInBand', '--forceExit'];
 const PHASES = [
   [{ name: 'unit', args: ['--maxWorkers=2'], timeoutMs: 20 * MINUTE_MS }],
+  [{ name: 'simulation', args: ['--maxWorkers=2'], timeoutMs: 30 * MINUTE_MS }],
   [
-    { name: 'integration', args: IN_BAND, timeoutMs: 75 * MINUTE_MS },
-    { name: 'e2e', args: IN_BAND, timeoutMs: 75 * MINUTE_MS, isApart: true },
-    { name: 'simulation', args: ['--maxWorkers=2'], timeoutMs: 75 * MINUTE_MS, isYielding: true },
+    { name: 'integration', args: IN_BAND, timeoutMs: 65 * MINUTE_MS },
+    { name: 'e2e', args: IN_BAND, timeoutMs: 65 * MINUTE_MS, isApart: true },
   ],
 ];
-/**
- * Gives way to all else. A session is a group of its own to a kernel that schedules by groups, and there
- * `nice` counts within the group alone.
- */
-const YIELDING = '{ echo 10 > /proc/self/autogroup; } 2>/dev/null; exec nice -n 10 "$@"';
 /** Folders that programs of the machine share, which a project apart has for itself. */
 const OWN_FOLDERS = ['/tmp', '/run', '/var/lib/dhow'];
 
@@ -75,22 +70,20 @@ const runStatic = async (step) => {
   return { name: step.name, passed: 0, failed, skipped: 0, note: failed ? 'failed' : 'clean' };
 };
 
-/** What is printed by all but the first of a phase is held back until its end: two at once could not be read. */
-const runProject = async (project, directory, isHeld) => {
-  const { name, args, timeoutMs, isApart = false, isYielding = false } = project;
+/** What is printed by a project apart is held back until its end: two at once could not be read. */
+const runProject = async ({ name, args, timeoutMs, isApart = false }, directory) => {
   const outputFile = join(directory, `${name}.json`);
   const jest = [
     ...['npx', 'jest', '--selectProjects', name, '--passWithNoTests'],
     ...['--json', '--outputFile', outputFile, ...args],
   ];
   const log = join(directory, `${name}.log`);
-  const stderr = isHeld ? openSync(log, 'w') : 'inherit';
+  const stderr = isApart ? openSync(log, 'w') : 'inherit';
   // The report goes to stderr and to the file; `--json` would print it a third time.
   const quiet = ['sh', '-c', 'exec "$@" >/dev/null', 'sh', ...jest];
-  const polite = isYielding ? ['sh', '-c', YIELDING, 'sh', ...quiet] : quiet;
-  const command = isApart ? apart(polite, join(directory, name)) : polite;
+  const command = isApart ? apart(quiet, join(directory, name)) : quiet;
   const code = await run({ name: `${name} tests`, command, timeoutMs, stderr });
-  if (isHeld) {
+  if (isApart) {
     closeSync(stderr);
     console.log(`\n==> ${name} tests ended\n${readFileSync(log, 'utf8')}`);
   }
@@ -161,9 +154,7 @@ const main = async () => {
     // Each of them has use for one core.
     results.push(...(await Promise.all(STATIC_STEPS.filter(isWanted).map(runStatic))));
     for (const phase of PHASES) {
-      const running = phase
-        .filter(isWanted)
-        .map((project, index) => runProject(project, directory, index > 0));
+      const running = phase.filter(isWanted).map((project) => runProject(project, directory));
       results.push(...(await Promise.all(running)));
     }
   } finally {

@@ -162,7 +162,7 @@ export const processesNamed = (
   name: 'dhow-launcher' | 'dhow-monitor' | 'dhow-execmon',
 ): readonly number[] => launcherProcesses(runDir).filter((pid) => processName(pid) === name);
 
-const processName = (pid: number): string => {
+export const processName = (pid: number): string => {
   try {
     return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
   } catch {
