@@ -16,16 +16,18 @@ const STATIC_STEPS = [
 ];
 /**
  * Those that own parts of the machine run their files one by one; they wait more than they compute, so
- * that the two run side by side at the end, each with a network and folders of its own.
+ * that they run side by side at the end, each with a network and folders of its own. The last is the longest
+ * by far: each half of its files is by itself.
  */
 const IN_BAND = ['--runInBand', '--forceExit'];
+const halfOfE2e = (part) => ({
+  ...{ name: 'e2e', part, isApart: true, timeoutMs: 65 * MINUTE_MS },
+  args: [...IN_BAND, `--shard=${part}/2`],
+});
 const PHASES = [
   [{ name: 'unit', args: ['--maxWorkers=2'], timeoutMs: 20 * MINUTE_MS }],
   [{ name: 'simulation', args: ['--maxWorkers=2'], timeoutMs: 30 * MINUTE_MS }],
-  [
-    { name: 'integration', args: IN_BAND, timeoutMs: 65 * MINUTE_MS },
-    { name: 'e2e', args: IN_BAND, timeoutMs: 65 * MINUTE_MS, isApart: true },
-  ],
+  [{ name: 'integration', args: IN_BAND, timeoutMs: 65 * MINUTE_MS }, halfOfE2e(1), halfOfE2e(2)],
 ];
 /** Folders that programs of the machine share, which a project apart has for itself. */
 const OWN_FOLDERS = ['/tmp', '/run', '/var/lib/dhow'];
@@ -71,23 +73,24 @@ const runStatic = async (step) => {
 };
 
 /** What is printed by a project apart is held back until its end: two at once could not be read. */
-const runProject = async ({ name, args, timeoutMs, isApart = false }, directory) => {
-  const outputFile = join(directory, `${name}.json`);
+const runProject = async ({ name, part = '', args, timeoutMs, isApart = false }, directory) => {
+  const title = `${name}${part}`;
+  const outputFile = join(directory, `${title}.json`);
   const jest = [
     ...['npx', 'jest', '--selectProjects', name, '--passWithNoTests'],
     ...['--json', '--outputFile', outputFile, ...args],
   ];
-  const log = join(directory, `${name}.log`);
+  const log = join(directory, `${title}.log`);
   const stderr = isApart ? openSync(log, 'w') : 'inherit';
   // The report goes to stderr and to the file; `--json` would print it a third time.
   const quiet = ['sh', '-c', 'exec "$@" >/dev/null', 'sh', ...jest];
-  const command = isApart ? apart(quiet, join(directory, name)) : quiet;
-  const code = await run({ name: `${name} tests`, command, timeoutMs, stderr });
+  const command = isApart ? apart(quiet, join(directory, title)) : quiet;
+  const code = await run({ name: `${title} tests`, command, timeoutMs, stderr });
   if (isApart) {
     closeSync(stderr);
-    console.log(`\n==> ${name} tests ended\n${readFileSync(log, 'utf8')}`);
+    console.log(`\n==> ${title} tests ended\n${readFileSync(log, 'utf8')}`);
   }
-  return { name, ...countsOf(outputFile, code) };
+  return { name: title, ...countsOf(outputFile, code) };
 };
 
 /** The command in a network and with processes, mounts and shared folders of its own, which end with it. */
