@@ -62,7 +62,7 @@ it('runs pods of a class of its own, and says why it does not run those of other
       const told = (await cluster.dhow('why', 'pod/boxed')).stdout;
       return told.includes('no runtime handler') ? told : undefined;
     });
-    expect(why).toContain('had no runtime handler "kata"');
+    expect(why).toContain('no runtime handler "kata": it has dhow');
     expect(await cluster.must('get', 'pod', 'boxed', '-o', 'jsonpath={.status.phase}')).toBe(
       'Pending',
     );
