@@ -64,7 +64,9 @@ it('works line by line as the README has it, and leaves nothing behind', async (
 
 it('names only commands that there are', () => {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-  const commands = new Set([...readme.matchAll(/dhow ([a-z]+(?:-[a-z]+)*)/g)].map(([, word]) => word));
+  const commands = new Set(
+    [...readme.matchAll(/dhow ([a-z]+(?:-[a-z]+)*)/g)].map(([, word]) => word),
+  );
   const help = execFileSync(join(ROOT, 'dhow'), ['--help'], { encoding: 'utf8' });
   for (const command of commands) {
     expect(help).toMatch(new RegExp(`^ {2}${command} `, 'm'));
