@@ -1,3 +1,4 @@
+import { certificatesIn } from '../../lib/certificate-bundle';
 import { backoffMs } from '../../lib/async/backoff';
 import { rfc3339, type Clock } from '../../lib/clock';
 import { describeError, type Log } from '../../lib/log';
@@ -66,7 +67,7 @@ class InUse {
       useServer();
       await useAdmin();
       this.caCertificate = caCertificate;
-      const count = caCertificate.split('BEGIN CERTIFICATE').length - 1;
+      const count = certificatesIn(caCertificate).length;
       log.info({ count }, 'certificate authorities taken up');
     }
     if (server !== this.server) {

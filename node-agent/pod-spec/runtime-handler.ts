@@ -5,9 +5,9 @@ import type { ContainerRuntime } from '../../runtime/container-runtime';
 export class RuntimeHandlerMissingError extends Error {
   readonly reason = 'RuntimeHandlerMissing';
 
-  constructor(handler: string, { handlers, missingHandlers }: Handlers) {
-    const known = handlers().map(({ name }) => `"${name}"`);
-    const why = missingHandlers().find(({ name }) => name === handler)?.reason;
+  constructor(handler: string, runtime: Handlers) {
+    const known = runtime.handlers().map(({ name }) => `"${name}"`);
+    const why = runtime.missingHandlers().find(({ name }) => name === handler)?.reason;
     super(
       `failed to get sandbox runtime: no runtime for "${handler}" is configured; ` +
         `this node has ${known.join(', ')}${why === undefined ? '' : ` (${handler}: ${why})`}`,
@@ -33,10 +33,6 @@ export const runtimeHandlerOf = (
   if (found === undefined)
     throw new Error(`runtimeclass.node.k8s.io "${runtimeClassName}" not found`);
   const { handler } = found;
-  const handlers = () => runtime.handlers();
-  if (handlers().some(({ name }) => name === handler)) return handler;
-  throw new RuntimeHandlerMissingError(handler, {
-    handlers,
-    missingHandlers: () => runtime.missingHandlers(),
-  });
+  if (runtime.handlers().some(({ name }) => name === handler)) return handler;
+  throw new RuntimeHandlerMissingError(handler, runtime);
 };

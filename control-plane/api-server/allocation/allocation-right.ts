@@ -63,12 +63,11 @@ export class AllocationRight {
       const found = await store.get(this.key);
       const holder = found && holderIn(found.object);
       // Whoever has it has time to store what it has given out; else two servers would only stop each other.
-      if (holder !== undefined && holder.server !== allocator.server) {
-        if (seen !== found?.resourceVersion) {
-          seen = found?.resourceVersion;
-          await clock.sleep(TURN_MS);
-          continue;
-        }
+      const isOthers = holder !== undefined && holder.server !== allocator.server;
+      if (isOthers && seen !== found?.resourceVersion) {
+        seen = found?.resourceVersion;
+        await clock.sleep(TURN_MS);
+        continue;
       }
       const held = isSame(holder, allocator) ? found : await this.write(found);
       if (held === undefined) continue;

@@ -14,7 +14,7 @@ import { capabilityMask } from '../capabilities';
 import { grantedDevices, hostDevices, type GrantedDevice } from '../host-devices';
 import { byDepth, checkTarget, MASKED_PATHS, mergeEnv, READONLY_PATHS } from '../launch-plan';
 import { pinsOf } from '../sandboxes';
-import { grantedCapabilities, grantedCapabilityNames } from './security';
+import { HOST_CAPABILITIES, grantedCapabilityNames } from './security';
 
 /** Where things of one container are, decided by the runtime. */
 export interface OciConfigInput {
@@ -99,16 +99,7 @@ const ociProcess = (
 
 /** Lowering needs CAP_SYS_RESOURCE; a host without it runs the container all the same. */
 const mayScore = (oomScoreAdj: number): boolean =>
-  oomScoreAdj >= 0 ||
-  (grantedCapabilities(ANY, { version: 1 }) & capabilityMask(['SYS_RESOURCE'])) !== 0n;
-
-const ANY = {
-  privileged: true,
-  capabilities: [],
-  noNewPrivileges: false,
-  seccomp: { type: 'unconfined' },
-  procMount: 'Default',
-} as const;
+  oomScoreAdj >= 0 || (HOST_CAPABILITIES & capabilityMask(['SYS_RESOURCE'])) !== 0n;
 
 const namespacesOf = ({ spec, sandbox, sandboxDir, hasOwnKernel }: OciConfigInput) => [
   { type: 'mount' },

@@ -18,4 +18,5 @@ export const grantedCapabilityNames = (
   cgroups: Pick<CgroupDriver, 'version'>,
 ): readonly string[] => capabilityNames(grantedCapabilities(security, cgroups));
 
-const HOST_CAPABILITIES = hostCapabilityMask();
+/** What this process, and so any container, can have at most: read once. */
+export const HOST_CAPABILITIES = hostCapabilityMask();
